@@ -1,0 +1,71 @@
+// Package config turns a TOML file into a Container: decoded strictly, with
+// defaults filled in and every value checked.
+//
+//	c, err := config.Load("/etc/berth/web.toml", config.Overrides{})
+//	if err != nil {
+//		return err // prints one line FILE:LINE:COLUMN: key: what is wrong per error
+//	}
+//	fmt.Println(c.Name, c.Process.Command, c.Pos("process.command"))
+//
+// # Format
+//
+// The file is TOML 1.0 in UTF-8, at most 1 MiB. One rule tells where a key
+// comes from: a CamelCase key is systemd's own setting, with the name, syntax
+// and meaning of its man page; a lower_case key is berth's.
+//
+//	name        = "web"     # default: the file's name without .toml
+//	description = "nginx serving /srv/www"
+//
+//	[root]                  # absent: the host's own tree, never written
+//	directory = "/var/lib/machines/web"
+//	volatile  = "no"        # no, overlay, state, yes; default: overlay for the host's tree, else no
+//	read_only = false
+//
+//	[process]
+//	command     = ["/usr/sbin/nginx", "-g", "daemon off;"]
+//	environment = { LANG = "C.UTF-8" }
+//	user        = "www-data"          # name or uid, and :group or :gid; default root
+//	working_directory = "/"
+//	hostname    = "web"               # default: name
+//	terminal    = false               # default: whether berth has one
+//	boot        = false               # true: the root's init is PID 1, command its arguments
+//	stop_signal = "SIGTERM"           # boot: SIGRTMIN+3
+//
+//	[users]
+//	map      = "auto"                 # or the first ID of a block, a number
+//	size     = 65536                  # a power of two from 256
+//	map_root = true                   # false: uid 0 does not exist inside
+//
+//	[[mounts]]
+//	type      = "bind"                # bind, tmpfs, overlay
+//	source    = "/srv/www"            # overlay: the lower directories, uppermost first
+//	target    = "/srv/www"
+//	read_only = true
+//	idmap     = "owner"               # owner, identity, no
+//	options   = ["noexec"]            # for bind nosuid and nodev come by themselves
+//
+//	[resources]                       # systemd.resource-control(5)
+//	MemoryMax = "256M"
+//
+//	[network]
+//	mode = "private"                  # private, host
+//
+// An overlay also has upper and work, both or neither; neither puts the
+// changes on a tmpfs.
+//
+// # Errors
+//
+// An unknown key, a wrong type or an impossible value is an Error with its
+// position. All errors of a file are reported together, sorted by position, as
+// Errors; only where the file is no TOML at all is it the first one. Settings
+// in [resources] are checked for their form here, for their names and meaning
+// by the package that knows systemd's properties: it appends its errors to
+// these, which is why Load returns a Container even beside Errors.
+//
+// # Limitations
+//
+// Nothing here looks at the host: whether a directory exists or a user is
+// known is found out at the start. Keys of the format that this version of
+// berth does not implement yet (profile, root.image, root.oci, [sandbox],
+// [mountguard], [service], other networks) are refused, never ignored.
+package config

@@ -1,0 +1,94 @@
+package config
+
+import "strings"
+
+// Overrides is what the command line says instead of the file. The zero value
+// overrides nothing.
+type Overrides struct {
+	Name    string   // --name
+	Set     []string // -p KEY=VALUE, the last one for a key wins
+	Command []string // what stands after --, in place of process.command
+}
+
+// apply puts the overrides into the document, each with the option as its
+// position.
+func (o Overrides) apply(d *document) {
+	for _, assignment := range o.Set {
+		d.assign(assignment)
+	}
+	if o.Name != "" {
+		d.set([]string{"name"}, o.Name, Position{File: "--name " + printable(o.Name)})
+	}
+	if len(o.Command) > 0 {
+		command := make([]any, len(o.Command))
+		for i, arg := range o.Command {
+			command[i] = arg
+		}
+		d.set([]string{"process", "command"}, command, Position{File: "the command after --"})
+	}
+}
+
+// assign carries out one -p KEY=VALUE. The value is a TOML value if it can be
+// read as one, else the string that it is.
+func (d *document) assign(assignment string) {
+	pos := Position{File: "-p " + printable(assignment)}
+	key, text, found := strings.Cut(assignment, "=")
+	parts, ok := overrideKey(key)
+	if !found || !ok {
+		d.failAt(pos, "", `must be KEY=VALUE, with a key such as process.user or MemoryMax`)
+		return
+	}
+	var value any = text
+	if parsed, err := parse("", []byte("value="+text)); err == nil && len(parsed.values) == 1 {
+		value = parsed.values["value"]
+	}
+	d.set(parts, value, pos)
+}
+
+// overrideKey splits a dotted key. A CamelCase one alone is in [resources].
+func overrideKey(key string) ([]string, bool) {
+	parts := strings.Split(strings.TrimSpace(key), ".")
+	for _, part := range parts {
+		if !isBare(part) {
+			return nil, false
+		}
+	}
+	if len(key) > maxKey || len(parts) > maxDepth {
+		return nil, false
+	}
+	if len(parts) == 1 && isCamelCase(parts[0]) {
+		parts = []string{"resources", parts[0]}
+	}
+	return parts, true
+}
+
+// set replaces a value, and all that is known of what was there before.
+func (d *document) set(parts []string, value any, pos Position) {
+	table, key := d.values, parts[0]
+	for _, part := range parts[1:] {
+		below, ok := tableIn(table, key)
+		if !ok {
+			d.failAt(pos, strings.Join(parts, "."), "cannot be set: %s is not a table", key)
+			return
+		}
+		table, key = below, part
+	}
+	table[key] = value
+
+	path := strings.Join(parts, ".")
+	for known := range d.positions {
+		if rest, below := strings.CutPrefix(known, path); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			delete(d.positions, known)
+		}
+	}
+	d.positions[path] = pos
+}
+
+// tableIn returns the table that stands at key, a new one if nothing does.
+func tableIn(table map[string]any, key string) (map[string]any, bool) {
+	if _, exists := table[key]; !exists {
+		table[key] = make(map[string]any)
+	}
+	below, ok := table[key].(map[string]any)
+	return below, ok
+}
