@@ -63,7 +63,7 @@ func (n node) members() ([]member, bool) {
 		members = append(members, member{name, node{n.doc, join(n.key, name), table[name]}})
 	}
 	slices.SortStableFunc(members, func(a, b member) int {
-		return n.doc.pos(a.key).compare(n.doc.pos(b.key))
+		return a.place().compare(b.place())
 	})
 	return members, true
 }
@@ -73,6 +73,8 @@ type member struct {
 	name string
 	node
 }
+
+func (m member) place() Position { return lookupPosition(m.doc.positions, m.doc.file, m.key) }
 
 // decoder stores a value where it belongs, or notes what is wrong with it and
 // stores nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -20,7 +21,7 @@ type document struct {
 	values    map[string]any
 	positions map[string]Position
 	given     map[string]bool // the known keys that the file gives, right or wrong
-	errs      Errors          // at most maxErrors
+	errs      Errors          // at most maxErrors from the file
 	tooMany   bool            // there were more
 }
 
@@ -48,39 +49,59 @@ func parse(file string, data []byte) (*document, error) {
 // decodeError gives an error of the decoder, such as a key given twice, its
 // position.
 func decodeError(file string, err error) Error {
+	pos, msg := Position{File: file}, err.Error()
 	var syntax toml.ParseError
-	if !errors.As(err, &syntax) {
-		return Error{Pos: Position{File: file}, Msg: "cannot parse TOML: " + printable(err.Error())}
+	if errors.As(err, &syntax) {
+		pos.Line, pos.Column, msg = syntax.Position.Line, syntax.Position.Col, syntax.Message
 	}
-	pos := Position{File: file, Line: syntax.Position.Line, Column: syntax.Position.Col}
-	return Error{Pos: pos, Msg: "cannot parse TOML: " + printable(syntax.Message)}
+	msg = strings.TrimSuffix(printable(msg), ".")
+	if rest, ok := strings.CutPrefix(msg, "Key "); ok {
+		msg = "key " + rest
+	}
+	return Error{Pos: pos, Msg: "cannot parse TOML: " + msg}
 }
 
-// printable replaces what could command a terminal.
+// printable replaces what could command a terminal, and leaves out the middle
+// of what is too long to read.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	const head, tail = 80, 40
+	runes := []rune(s)
+	if len(runes) > head+tail {
+		runes = slices.Concat(runes[:head], []rune{'…'}, runes[len(runes)-tail:])
+	}
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = unicode.ReplacementChar
 		}
-		return unicode.ReplacementChar
-	}, s)
+	}
+	return string(runes)
 }
 
-// pos returns the position of key or of what is nearest around it.
-func (d *document) pos(key string) Position { return lookupPosition(d.positions, d.file, key) }
+// pos returns the position of key; of the first thing in it, if an override
+// made the table; or of what is nearest around it.
+func (d *document) pos(key string) Position {
+	if p, ok := d.positions[key]; ok {
+		return p
+	}
+	var first Position
+	for below, p := range d.positions {
+		if strings.HasPrefix(below, key+".") && (first == Position{} || p.compare(first) < 0) {
+			first = p
+		}
+	}
+	if first != (Position{}) {
+		return first
+	}
+	return lookupPosition(d.positions, d.file, key)
+}
 
 // fail notes what is wrong with a key.
 func (d *document) fail(key, format string, args ...any) {
-	d.failAt(d.pos(key), key, format, args...)
-}
-
-// failAt is fail for what has no place in the file.
-func (d *document) failAt(pos Position, key, format string, args ...any) {
-	if len(d.errs) == maxErrors {
+	if len(d.errs) >= maxErrors {
 		d.tooMany = true
 		return
 	}
-	d.errs = append(d.errs, Error{Pos: pos, Key: key, Msg: fmt.Sprintf(format, args...)})
+	d.errs = append(d.errs, Error{Pos: d.pos(key), Key: key, Msg: fmt.Sprintf(format, args...)})
 }
 
 // err returns what was found wrong, sorted.

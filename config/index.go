@@ -65,7 +65,7 @@ func (x *index) syntaxError(err error) Error {
 	if errors.As(err, &syntax) {
 		offset = int(x.parser.Range(syntax.Highlight).Offset)
 	}
-	return Error{Pos: x.position(offset), Msg: "cannot parse TOML: " + err.Error()}
+	return Error{Pos: x.position(offset), Msg: "cannot parse TOML: " + printable(err.Error())}
 }
 
 func (x *index) position(offset int) Position {

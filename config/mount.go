@@ -31,11 +31,15 @@ func lowerDirectories(target *[]string) decoder {
 			*target = lower
 			return
 		}
-		if _, ok := n.elements(); !ok {
+		elements, ok := n.elements()
+		switch {
+		case !ok:
 			n.mismatch("a string or an array of strings")
-			return
+		case len(elements) == 0:
+			n.fail("must not be empty")
+		default:
+			texts(target, checkPath, checkLower)(n)
 		}
-		texts(target, checkPath, checkLower)(n)
 	}
 }
 
@@ -101,6 +105,9 @@ func (m *Mount) checkRequired(d *document, key string) {
 		need("source", "is required for bind")
 	case "overlay":
 		need("source", "is required for overlay: the lower directories")
+		if m.Upper != "" && m.Upper == m.Work {
+			d.fail(key+".work", "must be another directory than upper")
+		}
 		if d.given[key+".upper"] {
 			need("work", "is required with upper: an empty directory on the same file system")
 		}

@@ -35,7 +35,7 @@ func (d *document) assign(assignment string) {
 	key, text, found := strings.Cut(assignment, "=")
 	parts, ok := overrideKey(key)
 	if !found || !ok {
-		d.failAt(pos, "", `must be KEY=VALUE, with a key such as process.user or MemoryMax`)
+		d.refuse(pos, "", "must be KEY=VALUE, with a key such as process.user or MemoryMax")
 		return
 	}
 	var value any = text
@@ -68,7 +68,7 @@ func (d *document) set(parts []string, value any, pos Position) {
 	for _, part := range parts[1:] {
 		below, ok := tableIn(table, key)
 		if !ok {
-			d.failAt(pos, strings.Join(parts, "."), "cannot be set: %s is not a table", key)
+			d.refuse(pos, strings.Join(parts, "."), "cannot be set: "+key+" is not a table")
 			return
 		}
 		table, key = below, part
@@ -91,4 +91,9 @@ func tableIn(table map[string]any, key string) (map[string]any, bool) {
 	}
 	below, ok := table[key].(map[string]any)
 	return below, ok
+}
+
+// refuse notes what is wrong with an override that never came into the file.
+func (d *document) refuse(pos Position, key, msg string) {
+	d.errs = append(d.errs, Error{Pos: pos, Key: key, Msg: msg})
 }

@@ -35,7 +35,7 @@ func settings(target *[]Setting) decoder {
 func (n node) unitValues() ([]string, bool) {
 	elements, isArray := n.elements()
 	if !isArray {
-		value, ok := n.unitValue()
+		value, ok := n.unitValue("a string, a number, true, false or an array of these")
 		return []string{value}, ok
 	}
 	if len(elements) == 0 {
@@ -43,15 +43,16 @@ func (n node) unitValues() ([]string, bool) {
 	}
 	values, good := make([]string, len(elements)), true
 	for i, e := range elements {
-		value, ok := e.unitValue()
+		value, ok := e.unitValue("a string, a number, true or false")
 		values[i], good = value, good && ok
 	}
 	return values, good
 }
 
-// unitValue returns a single value in unit-file syntax. No value can hold what
-// would begin another line of a unit.
-func (n node) unitValue() (string, bool) {
+// unitValue returns a single value in unit-file syntax; wanted is for the
+// message about another type. No value can hold what would begin another line
+// of a unit.
+func (n node) unitValue(wanted string) (string, bool) {
 	switch v := n.value.(type) {
 	case string:
 		return v, n.accept(v, []check{checkNoControl})
@@ -66,7 +67,7 @@ func (n node) unitValue() (string, bool) {
 		}
 		return strconv.FormatFloat(v, 'f', -1, 64), true
 	default:
-		n.mismatch("a string, a number, true, false or an array of these")
+		n.mismatch(wanted)
 		return "", false
 	}
 }

@@ -35,7 +35,7 @@ func Signal(name string) (int, error) {
 	if n := unix.SignalNum(full); n != 0 {
 		return int(n), nil
 	}
-	if near, ok := nearest.Word(full, signalNames()); ok {
+	if near, ok := nearest.Word(full, signalNames()); ok && !strings.HasPrefix(full, "SIGRT") {
 		return 0, fmt.Errorf("%s is no signal, did you mean %q?", quote(name), near)
 	}
 	return 0, fmt.Errorf("%s is no signal", quote(name))

@@ -20,8 +20,8 @@ const longest = 64
 
 // Word returns the candidate that word most likely stands for, and whether
 // there is one. A candidate that differs only in case is the nearest there
-// can be; otherwise about every third letter may be wrong, case aside. Of
-// equally near ones the first in known wins.
+// can be; otherwise a third of the letters may be wrong, at most three, case
+// aside. Of equally near ones the first in known wins.
 func Word(word string, known []string) (string, bool) {
 	if len(word) > longest*utf8.UTFMax || utf8.RuneCountInString(word) > longest {
 		return "", false
@@ -40,11 +40,12 @@ func Word(word string, known []string) (string, bool) {
 }
 
 // allowed is the number of wrong letters with which a word is still taken for
-// another one: none in a single letter, 1 in two to three, 2 in four to six …
+// another one: none in a single letter, 1 in two to three, 2 in four to six, 3
+// in longer words.
 func allowed(word string) int {
 	n := utf8.RuneCountInString(word)
 	if n < 2 {
 		return 0
 	}
-	return (n + 2) / 3
+	return min((n+2)/3, 3)
 }
