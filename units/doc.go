@@ -1,0 +1,26 @@
+// Package units speaks to systemd: it turns settings written in unit-file
+// syntax into typed D-Bus properties, starts and stops scopes with them,
+// registers machines with systemd-machined, and opens journal streams.
+//
+// The property table is pure and needs neither root nor a bus:
+//
+//	setting, err := units.Lookup("MemoryMax")
+//	...
+//	props, err := setting.Convert([]string{"50%"}) // MemoryMaxScale = 2147483648
+//
+// Everything else goes through one connection to the system bus:
+//
+//	m, err := units.Connect(ctx)
+//	...
+//	defer m.Close()
+//	job, err := m.Begin(ctx, units.Scope{Name: "berth-web.scope", PIDs: []int{pid}, Properties: props})
+//	... // the job runs while other work is done
+//	err = job.Wait(ctx)
+//
+// Limitations: specifiers (%i, %n, …) are not expanded, because systemd does
+// not expand them in transient units either; a value that has one where a unit
+// file would expand it is refused. Only the system manager is spoken to, never
+// the one of a user's session. What systemd refuses only when it enforces a
+// setting (a device that is not there, a controller that the kernel lacks) is
+// not seen here: systemd accepts the property and enforces nothing.
+package units
