@@ -37,13 +37,11 @@ type FullError struct {
 	grid grid
 }
 
+// count notes a candidate refused for another reason than a lock.
 func (e *FullError) count(taken *InUseError) {
-	switch {
-	case taken.Locked:
-		e.Held++
-	case taken.lookup:
+	if taken.lookup {
 		e.Lookups++
-	default:
+	} else {
 		e.Reserved++
 	}
 	if e.Example == "" {

@@ -90,7 +90,7 @@ func (p Pool) locked() ([]Held, error) {
 		if err != nil || base%chunkSize != 0 || fileName(uint32(base)) != name {
 			continue
 		}
-		held, err := locksIn(dir, uint32(base))
+		held, err := locksIn(dir, uint32(base), 0, chunkSize)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,8 @@ func (p Pool) locked() ([]Held, error) {
 	return all, nil
 }
 
-func locksIn(dir *os.File, chunk uint32) ([]Held, error) {
+// locksIn is the locks on length bytes from offset of a chunk's file.
+func locksIn(dir *os.File, chunk, offset, length uint32) ([]Held, error) {
 	file, err := openLockFile(dir, chunk, unix.O_RDONLY|unix.O_NONBLOCK)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // released since
@@ -108,16 +109,13 @@ func locksIn(dir *os.File, chunk uint32) ([]Held, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return locksOf(file, chunk, 0, chunkSize)
+	return locksOf(file, chunk, int64(offset), int64(offset+length))
 }
 
 // holder is who stands in the way of b, as text.
 func (l *locker) holder(b Block) string {
 	for _, p := range b.pieces() {
-		if l.open(p.chunk) != nil {
-			continue
-		}
-		held, err := locksOf(l.file, p.chunk, int64(p.offset), int64(p.offset+p.length))
+		held, err := locksIn(l.dir, p.chunk, p.offset, p.length)
 		if err == nil && len(held) > 0 {
 			return held[0].describe()
 		}

@@ -89,22 +89,22 @@ func (l *locker) forget() {
 	}
 }
 
-// lock locks all pieces of b or none. A conflict is an *InUseError without By.
+// lock locks all pieces of b or none; errHeld when somebody has one of them.
 func (l *locker) lock(b Block) (*Lease, error) {
-	lease := &Lease{block: b, dir: l.dir.Name()}
+	lease := Lease{block: b, dir: l.dir.Name()}
 	for _, p := range b.pieces() {
 		file, err := l.lockPiece(p)
-		if err == nil {
-			lease.pieces = append(lease.pieces, heldPiece{p, file})
-			continue
-		}
-		lease.release(l.dir)
 		if err == errHeld {
-			return nil, &InUseError{Block: b, Locked: true}
+			lease.release(l.dir)
+			return nil, errHeld
 		}
-		return nil, fmt.Errorf("cannot lock IDs %v: %w", b, err)
+		if err != nil {
+			lease.release(l.dir)
+			return nil, fmt.Errorf("cannot lock IDs %v: %w", b, err)
+		}
+		lease.pieces = append(lease.pieces, heldPiece{p, file})
 	}
-	return lease, nil
+	return &lease, nil
 }
 
 var errHeld = errors.New("somebody else holds the lock")

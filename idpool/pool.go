@@ -184,23 +184,18 @@ func (s *search) close() {
 
 // takeBase takes exactly b, or says what is in the way.
 func (s *search) takeBase(ctx context.Context, b Block) (*Lease, error) {
-	for try := 0; ; try++ {
+	for range baseRetries {
 		lease, err := s.take(ctx, b)
-		var taken *InUseError
-		if !errors.As(err, &taken) || !taken.Locked {
+		if err != errHeld {
 			return lease, err
-		}
-		if try == baseRetries {
-			taken.By = s.locks.holder(b)
-			return nil, taken
 		}
 		s.locks.forget()
 		select {
 		case <-time.After(baseRetryDelay):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("cannot take IDs %v: %w", b, ctx.Err())
 		}
 	}
+	return nil, &InUseError{Block: b, By: s.locks.holder(b), Locked: true}
 }
 
 // takeAny takes the first free block of the name's sequence.
@@ -209,18 +204,25 @@ func (s *search) takeAny(ctx context.Context, size uint32) (*Lease, error) {
 	for b := range s.grid.candidates(s.name, size) {
 		lease, err := s.take(ctx, b)
 		var taken *InUseError
-		if !errors.As(err, &taken) {
-			return lease, err
+		switch {
+		case err == nil:
+			return lease, nil
+		case err == errHeld:
+			full.Held++
+		case errors.As(err, &taken):
+			full.count(taken)
+		default:
+			return nil, err
 		}
-		if full.count(taken); taken.lookup && full.Lookups == maxLookups {
+		if full.Lookups == maxLookups {
 			break
 		}
 	}
 	return nil, full
 }
 
-// take takes b if nothing is in the way, the cheapest test first. What stands
-// in the way is an *InUseError.
+// take takes b if nothing is in the way, the cheapest test first. A lock in
+// the way is errHeld, anything else an *InUseError.
 func (s *search) take(ctx context.Context, b Block) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot take IDs %v: %w", b, err)
@@ -230,7 +232,7 @@ func (s *search) take(ctx context.Context, b Block) (*Lease, error) {
 	}
 	by, err := s.registry.overlap(b)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot take IDs %v: %w", b, err)
 	}
 	if by != "" {
 		return nil, &InUseError{Block: b, By: by}

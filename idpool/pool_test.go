@@ -95,11 +95,8 @@ func TestBounds(t *testing.T) {
 	pool := Pool{Root: t.TempDir()}
 	for _, b := range []Block{
 		{524288, 65536}, {524288 + 65536, 256}, {0x6FFF0000, 65536}, {0x6FF00000 - 65536, 16 * 65536},
-		{0x6FFE0000 + 65536 - 256, 0},
+		{0x70000000 - 256, 256},
 	} {
-		if b.Size == 0 {
-			continue
-		}
 		lease := acquire(t, pool, Request{Name: "web", Base: b.Base, Size: b.Size})
 		if lease.Block() != b {
 			t.Errorf("got %v, want %v", lease.Block(), b)
@@ -164,7 +161,7 @@ func TestSmallBlocksGather(t *testing.T) {
 			t.Errorf("the first 32 blocks are in %d chunks", len(chunks))
 		}
 	}
-	if len(chunks) > 17 { // 16 would be full
+	if len(chunks) > 100 { // of the pool's 28664; 16 would be full to the last
 		t.Errorf("1000 blocks of 1024 IDs are in %d chunks", len(chunks))
 	}
 }
