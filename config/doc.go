@@ -62,6 +62,13 @@
 // by the package that knows systemd's properties: it appends its errors to
 // these, which is why Load returns a Container even beside Errors.
 //
+// # Overrides
+//
+// The command line may replace values of the file: -p KEY=VALUE with a dotted
+// key, as process.user=root, or a setting of systemd alone, as MemoryMax=1G.
+// A replaced table or array is replaced as a whole. What stands in it is
+// checked like the file's, with the option as its position.
+//
 // # Limitations
 //
 // Nothing here looks at the host: whether a directory exists or a user is

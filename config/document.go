@@ -38,7 +38,7 @@ func parse(file string, data []byte) (*document, error) {
 	}
 	d := &document{file: file, positions: positions, given: make(map[string]bool)}
 	if err := toml.Unmarshal(data, &d.values); err != nil {
-		return nil, decodeError(file, err)
+		return nil, decodeError(file, data, err)
 	}
 	if d.values == nil {
 		d.values = make(map[string]any)
@@ -47,12 +47,14 @@ func parse(file string, data []byte) (*document, error) {
 }
 
 // decodeError gives an error of the decoder, such as a key given twice, its
-// position.
-func decodeError(file string, err error) Error {
+// position. The column comes from the offset: package toml 1.6.0 counts it from
+// the line before when it is the first.
+func decodeError(file string, data []byte, err error) Error {
 	pos, msg := Position{File: file}, err.Error()
 	var syntax toml.ParseError
 	if errors.As(err, &syntax) {
-		pos.Line, pos.Column, msg = syntax.Position.Line, syntax.Position.Col, syntax.Message
+		pos.Line, pos.Column = newLines(data).at(syntax.Position.Start)
+		msg = syntax.Message
 	}
 	msg = strings.TrimSuffix(printable(msg), ".")
 	if rest, ok := strings.CutPrefix(msg, "Key "); ok {

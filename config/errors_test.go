@@ -16,6 +16,7 @@ func TestParseErrors(t *testing.T) {
 		{"no value", "name =", "x.toml:2:6: cannot parse TOML: expected value, not end of input"},
 		{"an unknown letter", "name = x", "x.toml:2:8: cannot parse TOML: unexpected character U+0078 'x' at start of value"},
 		{"a key twice", "name='a'\n  name='b'", "x.toml:3:3: cannot parse TOML: key 'name' has already been defined"},
+		{"a key twice, unindented", "name='a'\nname='b'", "x.toml:3:1: cannot parse TOML: key 'name' has already been defined"},
 		{"a table twice", "[root]\n[root]", "x.toml:3:2: cannot parse TOML: key 'root' has already been defined"},
 		{"a huge integer", "users.map = 99999999999999999999", "x.toml:2:13: cannot parse TOML: 99999999999999999999 is out of range for int64"},
 		{"an unknown table", "[netwrok]", `x.toml:2:2: netwrok: unknown key, did you mean "network"?`},

@@ -9,7 +9,8 @@ import (
 
 // Load reads the file at path. Where the file is TOML but not right, it
 // returns Errors together with a Container that holds what was right, of use
-// only for finding further errors; for any other error the Container is nil.
+// only for finding further errors. Where it is no TOML, that is Errors as well
+// but without a Container, as is the error of a file that cannot be read.
 func Load(path string, o Overrides) (*Container, error) {
 	data, err := readFile(path)
 	if err != nil {
