@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,12 +32,15 @@ type Cmd struct {
 
 // Command prepares a command inside the host, as root, with a login's minimal
 // environment. It is killed when ctx ends. The program is looked up inside.
+// A child that it leaves behind with its outputs open is not waited for longer
+// than WaitDelay, ten seconds.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *Cmd {
 	enter := []string{
 		"--target", strconv.Itoa(h.state.Init),
 		"--mount", "--cgroup", "--uts", "--ipc", "--net", "--root", "--wd", "--", name,
 	}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "LANG=C.UTF-8",
@@ -110,9 +115,7 @@ func (c *Cmd) startInPIDNamespace() error {
 // cgroup until the host is closed.
 func (c *Cmd) Wait() error {
 	err := c.Cmd.Wait()
-	if !c.leaf.populated() {
-		os.Remove(string(c.leaf)) // else it goes with the host
-	}
+	os.Remove(string(c.leaf)) // refused while something is left there: then it goes with the host
 	return err
 }
 
@@ -147,6 +150,15 @@ func (c *Cmd) CombinedOutput() ([]byte, error) {
 	c.Stdout, c.Stderr = &out, &out
 	err := c.Run()
 	return out.Bytes(), err
+}
+
+// Status is the exit status after Wait as a shell gives it: 128+n when signal n
+// killed the command.
+func (c *Cmd) Status() int {
+	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return c.ProcessState.ExitCode()
 }
 
 // Processes lists the PIDs, seen from outside, of the command and of those it
@@ -187,4 +199,10 @@ func (h *Host) Journal(ctx context.Context, unit string) (string, error) {
 		return "", err
 	}
 	return h.Output(ctx, "journalctl", "--no-pager", "--quiet", "--output=cat", "--unit="+unit)
+}
+
+// Remove removes a path inside with all below it, as rm -rf does.
+func (h *Host) Remove(path string) error {
+	_, err := h.Output(context.Background(), "rm", "-rf", "--", path)
+	return err
 }

@@ -106,8 +106,8 @@ func printRoot(ctx context.Context, name string) error {
 	return err
 }
 
-// execute runs the command, or a login shell, with our own stdio and passes
-// its exit status on: 128+n when signal n killed it. Signals to us go to it.
+// execute runs the command, or a login shell, with our own stdio, passes SIGTERM
+// and SIGHUP to it, and returns its exit status.
 func execute(ctx context.Context, h *host.Host, command []string) (int, error) {
 	if len(command) == 0 {
 		command = []string{"/bin/bash", "--login"}
@@ -117,7 +117,7 @@ func execute(ctx context.Context, h *host.Host, command []string) (int, error) {
 	if term := os.Getenv("TERM"); term != "" {
 		cmd.Env = append(cmd.Env, "TERM="+term)
 	}
-	// From a terminal the command gets these by itself, and decides.
+	// SIGINT and SIGQUIT come from a terminal, which sends them to the command too.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	if err := cmd.Start(); err != nil {
@@ -135,8 +135,5 @@ func execute(ctx context.Context, h *host.Host, command []string) (int, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return 0, err
 	}
-	if status, ok := cmd.ProcessState.Sys().(unix.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal()), nil
-	}
-	return cmd.ProcessState.ExitCode(), nil
+	return cmd.Status(), nil
 }
