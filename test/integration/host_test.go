@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"berth/test/host"
 )
 
@@ -76,6 +74,19 @@ func TestHostCommand(t *testing.T) {
 	})
 }
 
+func TestHostsAreSeparate(t *testing.T) {
+	onEverySuite(t, func(t *testing.T, h *host.Host) {
+		writeFile(t, h, "/usr/bin/marker", "here")
+		own := ownHost(t, h)
+		if got := shell(t, own, "ls /usr/bin/marker /opt/debian/usr/bin/marker 2>/dev/null || true"); got != "" {
+			t.Errorf("written in one host, %q is seen in another", got)
+		}
+		if got := run(t, own, "touch", "/opt/debian/x", "/opt/berth/x"); got.Status == 0 {
+			t.Error("a host can write to what it shares")
+		}
+	})
+}
+
 // A procfs of one's own is what the kernel refuses where a host's is covered.
 func TestHostLetsUserNamespacesMountProc(t *testing.T) {
 	onEverySuite(t, func(t *testing.T, h *host.Host) {
@@ -124,7 +135,7 @@ func TestHostDiesWithItsOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("host %d %s %s\n", h.PID(), h.RootDir(), h.CgroupDir())
+		fmt.Printf("host %s %s\n", h.RootDir(), h.CgroupDir())
 		select {}
 	}
 	onEverySuite(t, func(t *testing.T, h *host.Host) {
@@ -137,14 +148,16 @@ func TestHostDiesWithItsOwner(t *testing.T) {
 		if err := owner.Start(); err != nil {
 			t.Fatal(err)
 		}
-		var pid int
 		var root, cgroup string
-		if _, err := fmt.Fscanf(stdout, "host %d %s %s\n", &pid, &root, &cgroup); err != nil {
+		if _, err := fmt.Fscanf(stdout, "host %s %s\n", &root, &cgroup); err != nil {
 			t.Fatal(err)
 		}
 		owner.Process.Kill()
 		owner.Wait()
-		eventually(t, "the host's systemd is gone", func() bool { return unix.Kill(pid, 0) == unix.ESRCH })
+		eventually(t, "all in the host is dead", func() bool {
+			events, err := os.ReadFile(filepath.Join(cgroup, "cgroup.events"))
+			return err == nil && strings.Contains(string(events), "populated 0")
+		})
 		if err := host.Sweep(); err != nil {
 			t.Fatal(err)
 		}
@@ -152,6 +165,15 @@ func TestHostDiesWithItsOwner(t *testing.T) {
 			if _, err := os.Stat(dir); !os.IsNotExist(err) {
 				t.Errorf("%s is left (%v)", dir, err)
 			}
+		}
+	})
+}
+
+func TestHostHasBerth(t *testing.T) {
+	onEverySuite(t, func(t *testing.T, h *host.Host) {
+		buildBerth(t)
+		if got := shell(t, h, "command -v berth && test -x $(command -v berth)"); got != "/usr/local/bin/berth" {
+			t.Errorf("berth is at %q", got)
 		}
 	})
 }
