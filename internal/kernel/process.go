@@ -1,0 +1,65 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenPidfd opens a descriptor that stays with the process and never names
+// another one that got its number later. See pidfd_open(2).
+func OpenPidfd(pid int) (*os.File, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	return os.NewFile(uintptr(fd), "pidfd:"+strconv.Itoa(pid)), nil
+}
+
+// SignalPidfd sends a signal to the process of a pidfd.
+func SignalPidfd(pidfd *os.File, signal unix.Signal) error {
+	err := unix.PidfdSendSignal(int(pidfd.Fd()), signal, nil, 0)
+	runtime.KeepAlive(pidfd)
+	if err != nil {
+		return fmt.Errorf("pidfd_send_signal: %w", err)
+	}
+	return nil
+}
+
+// PidOfPidfd returns the process's number in the caller's PID namespace.
+func PidOfPidfd(pidfd *os.File) (int, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
+	runtime.KeepAlive(pidfd)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, "Pid:"); ok {
+			pid, err := strconv.Atoi(strings.TrimSpace(value))
+			if err == nil && pid <= 0 {
+				err = unix.ESRCH
+			}
+			return pid, err
+		}
+	}
+	return 0, fmt.Errorf("cannot read the PID of %s: not a pidfd", pidfd.Name())
+}
+
+// StartTime returns when a process began, in clock ticks since boot: with the
+// PID it names a process for good. See proc_pid_stat(5), field 22.
+func StartTime(pid int) (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	stat := string(data)
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // from field 3
+	if len(fields) < 20 {
+		return 0, fmt.Errorf("cannot parse /proc/%d/stat", pid)
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}

@@ -1,0 +1,26 @@
+// Package nsinit is the container's side of a start: what runs between the
+// clone that makes the namespaces and the exec of the payload, and the small
+// PID 1 that stays.
+//
+// It is the same binary as berth, started under another name by package
+// launcher, with a socket on descriptor 3 and a sealed description of its work
+// (Setup) on descriptor 4. cmd/berth calls Main before anything else:
+//
+//	func main() {
+//		nsinit.Main() // returns unless this process is berth's own child
+//		…
+//
+// A start runs through three stages in one process. First Go, as SetupName:
+// bring up the loopback interface, enter the cgroup, pivot into the root that
+// the launcher has built from outside, look the user up there, restrict itself
+// and fork the payload. Then C, as InitName: reap children until the payload
+// ends and report its status; it has no capabilities, no Go runtime and a few
+// pages of memory. With Setup.Boot there is no second stage: the process
+// becomes the payload itself. A command that is run in a container that is
+// there already (ExecName) joins its namespaces in C, before Go starts threads,
+// and becomes the command.
+//
+// Everything here trusts the launcher and distrusts the root file system: what
+// is read from it is read after the pivot, with bounded size and without
+// waiting for anybody.
+package nsinit

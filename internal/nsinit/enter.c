@@ -1,0 +1,84 @@
+// What Go can't do for itself, run before its runtime starts: join a user
+// namespace, which the kernel allows only to a process with a single thread,
+// and be a PID 1 of a few pages. For any other process this does nothing.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SOCKET = 3, LEADER = 5 }; // the descriptors' places, as in conn.go
+
+static void fail(const char *step) {
+	dprintf(SOCKET, "{\"kind\":\"failed\",\"step\":\"%s\",\"error\":\"%s\",\"status\":125}", step, strerror(errno));
+	_exit(125);
+}
+
+// reap waits for all children until the payload ends, passes its wait status
+// on and ends with it, and so ends the PID namespace. It also ends when the
+// supervisor does.
+static void reap(pid_t payload) {
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int fd = 0; fd < SOCKET; fd++)
+		close(fd); // the payload's alone: their other ends shall see it close them
+	int children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (children < 0)
+		fail("signalfd");
+	for (;;) {
+		int status;
+		pid_t pid;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (pid != payload)
+				continue;
+			dprintf(SOCKET, "{\"kind\":\"exited\",\"wait\":%d}", status);
+			_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+		}
+		struct pollfd fds[] = {{.fd = children, .events = POLLIN}, {.fd = SOCKET}};
+		poll(fds, 2, -1);
+		if (fds[1].revents & (POLLHUP | POLLERR))
+			_exit(128 + SIGKILL);
+		struct signalfd_siginfo drained;
+		while (read(children, &drained, sizeof drained) > 0)
+			;
+	}
+}
+
+// join enters the namespaces of the process whose pidfd is LEADER and goes on
+// as a new process there: the PID namespace holds for children only. The new
+// process's parent is ours, which gets to know its number. Nobody inside may
+// look at this process or its descriptors until it has become the command.
+static void join(int namespaces, uid_t id) {
+	prctl(PR_SET_DUMPABLE, 0);
+	if (setns(LEADER, namespaces) < 0)
+		fail("setns");
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+	    syscall(SYS_setresuid, id, id, id) < 0)
+		fail("setresuid");
+	pid_t pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (pid < 0)
+		fail("clone");
+	if (pid > 0) {
+		dprintf(SOCKET, "{\"kind\":\"joined\",\"pid\":%d}", pid);
+		_exit(0);
+	}
+	prctl(PR_SET_DUMPABLE, 0); // changing IDs may have reset it
+}
+
+__attribute__((constructor)) static void enter(int argc, char **argv) {
+	if (argc == 2 && strcmp(argv[0], "berth-init") == 0)
+		reap(atoi(argv[1]));
+	else if (argc == 3 && strcmp(argv[0], "berth-exec") == 0)
+		join(atoi(argv[1]), atoi(argv[2]));
+}

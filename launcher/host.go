@@ -1,0 +1,140 @@
+package launcher
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"berth/config"
+	"berth/internal/kernel"
+	"berth/units"
+)
+
+// Host is a snapshot of the facts that a plan depends on.
+type Host struct {
+	SystemdVersion int               // 0: not asked, since nothing depends on it
+	Controllers    []string          // cgroup v2 controllers that units can have
+	Sources        map[string]Source // what the file names on the host, by path
+	OSMounts       []string          // file systems mounted at the directories of the OS, such as /usr
+}
+
+// Source is a file or directory of the host that a container is made of.
+type Source struct {
+	Err      string // why it can't be used; "" when it can
+	IsDir    bool
+	UID, GID uint32
+}
+
+// oldestSystemd is the oldest version that berth is tested with. Settings that
+// it knows need no question about the version.
+const oldestSystemd = 252
+
+// LookAtHost gathers the facts that matter to a container. version is asked at
+// most once, and only when a setting is newer than the oldest systemd.
+func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) {
+	h := Host{Sources: map[string]Source{}}
+	controllers, err := os.ReadFile(kernel.CgroupRoot + "/cgroup.controllers")
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, errors.New("cannot use this host: its cgroups are not the unified hierarchy (cgroup v2); boot with systemd.unified_cgroup_hierarchy=1")
+	}
+	if err != nil {
+		return h, fmt.Errorf("cannot read the cgroup controllers: %w", err)
+	}
+	h.Controllers = strings.Fields(string(controllers))
+	for _, path := range sourcesOf(c) {
+		h.Sources[path] = lookAt(path)
+	}
+	if c.Root.Directory == "" {
+		h.OSMounts = osMounts()
+	}
+	if needsVersion(c) {
+		h.SystemdVersion, err = version()
+	}
+	return h, err
+}
+
+// sourcesOf lists the host's paths in a file.
+func sourcesOf(c *config.Container) []string {
+	var paths []string
+	if c.Root.Directory != "" {
+		paths = append(paths, c.Root.Directory)
+	}
+	for _, m := range c.Mounts {
+		paths = append(paths, m.Lower...)
+		for _, path := range []string{m.Source, m.Upper, m.Work} {
+			if path != "" {
+				paths = append(paths, path)
+			}
+		}
+	}
+	if c.Network.Mode == "host" {
+		paths = append(paths, resolvConf)
+	}
+	return paths
+}
+
+func lookAt(path string) Source {
+	info, err := os.Stat(path)
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return Source{Err: err.Error()}
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return Source{IsDir: info.IsDir(), UID: st.Uid, GID: st.Gid}
+}
+
+func needsVersion(c *config.Container) bool {
+	return slices.ContainsFunc(c.Resources, func(s config.Setting) bool {
+		setting, err := units.Lookup(s.Name)
+		return err == nil && setting.Since > oldestSystemd
+	})
+}
+
+// cannotEnforce says why a setting would have no effect on this host.
+func (h Host) cannotEnforce(s units.Setting) string {
+	if s.Since > oldestSystemd {
+		if err := s.CheckVersion(h.SystemdVersion); err != nil {
+			return err.Error()
+		}
+	}
+	if s.Controller != "" && !slices.Contains(h.Controllers, s.Controller) {
+		return fmt.Sprintf("this host has no %s controller in its unified cgroup hierarchy", s.Controller)
+	}
+	return ""
+}
+
+// osDirectories are where an operating system may have a file system of its
+// own that belongs to it; homes, media and containers' storage don't.
+var osDirectories = []string{"/usr", "/usr/local", "/etc", "/opt", "/var", "/var/lib", "/srv"}
+
+// osMounts lists those of osDirectories that are mount points here.
+func osMounts() []string {
+	var found []string
+	for _, dir := range osDirectories {
+		here, err := os.Lstat(dir)
+		if err != nil || !here.IsDir() {
+			continue
+		}
+		if isMountPoint(dir) {
+			found = append(found, dir)
+		}
+	}
+	return found
+}
+
+func isMountPoint(dir string) bool {
+	f, err := kernel.OpenPath(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	root, err := kernel.IsMountRoot(f)
+	return err == nil && root
+}

@@ -1,0 +1,285 @@
+package launcher
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"berth/config"
+	"berth/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// Root is what becomes "/".
+type Root struct {
+	Type      string   `json:"type"`             // directory, overlay or tmpfs
+	Directory string   `json:"directory"`        // on the host; the lower layer of an overlay, where a tmpfs takes /usr from
+	ReadOnly  bool     `json:"read_only"`        //
+	Hidden    []string `json:"hidden,omitempty"` // what an overlay leaves out: glob patterns below Directory
+}
+
+// Mount is one mount of the container. All but the inner ones are propagated
+// into the container one by one: it can't weaken their flags, but may unmount
+// them. Inner mounts come along with their outer one and stay in place as well.
+type Mount struct {
+	Target    string          `json:"target"`
+	Type      string          `json:"type"`             // bind, tmpfs, overlay, proc, sysfs, cgroup2, dev, devpts, mqueue, console; inner: mask, read-only, writable
+	Source    string          `json:"source,omitempty"` // bind
+	Lower     []string        `json:"lower,omitempty"`  // overlay, uppermost first
+	Upper     string          `json:"upper,omitempty"`  // overlay; "": in memory
+	Work      string          `json:"work,omitempty"`
+	Flags     []string        `json:"flags,omitempty"`   // ro, nosuid, nodev, noexec …
+	Options   []kernel.Option `json:"options,omitempty"` // of the file system
+	IDs       *MountIDs       `json:"ids,omitempty"`     // nil: not idmapped
+	Recursive bool            `json:"recursive,omitempty"`
+	Optional  bool            `json:"optional,omitempty"` // left out where its target can't be made
+	Lock      Lock            `json:"lock"`
+	Inner     []Mount         `json:"inner,omitempty"`
+}
+
+// Lock is how the kernel holds a mount against the container's root.
+type Lock string
+
+const (
+	LockFlags Lock = "flags"           // its flags can't be weakened; it may be unmounted
+	LockPlace Lock = "flags and place" // nor can it be unmounted or moved
+)
+
+// MountIDs maps the IDs on disk to the host's IDs of the container.
+type MountIDs struct {
+	Map  string         `json:"map"` // identity or owner, as in the file
+	UIDs []kernel.IDMap `json:"uids"`
+	GIDs []kernel.IDMap `json:"gids"`
+}
+
+// hiddenOfHost is what a container that runs on the host's own tree does not
+// get to see of it: what people and services keep to themselves rather than what
+// makes up the operating system.
+var hiddenOfHost = []string{
+	"/boot", "/efi", "/home", "/lost+found", "/media", "/mnt", "/root",
+	"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd",
+	"/etc/ssh/ssh_host_*_key", "/etc/ssl/private", "/etc/krb5.keytab", "/etc/machine-id",
+	"/etc/NetworkManager/system-connections", "/etc/wireguard", "/etc/credstore", "/etc/credstore.encrypted",
+	"/var/lib/systemd/credential.secret", "/var/lib/systemd/random-seed", "/var/lib/machines",
+	"/var/lib/private", "/var/lib/containers", "/var/lib/docker", "/var/log", "/var/tmp", "/var/spool", "/var/backups",
+}
+
+// root decides what becomes "/".
+func (d *draft) root() {
+	given := d.Root
+	root := &d.plan.Root
+	root.Directory, root.ReadOnly = given.Directory, given.ReadOnly
+	hosts := given.Directory == ""
+	if hosts {
+		root.Directory = "/"
+	} else if s := d.host.Sources[given.Directory]; s.Err != "" {
+		d.fail("root.directory", "cannot use %q as the root: %s", given.Directory, s.Err)
+	} else if !s.IsDir {
+		d.fail("root.directory", "cannot use %q as the root: not a directory", given.Directory)
+	}
+	switch {
+	case given.Volatile == config.VolatileYes:
+		root.Type = "tmpfs"
+	case given.Volatile == config.VolatileOverlay || hosts:
+		root.Type = "overlay"
+	default:
+		root.Type = "directory"
+	}
+	if given.Volatile == config.VolatileState {
+		root.ReadOnly = true
+	}
+	if hosts && given.Volatile == config.VolatileNo {
+		d.fail("root.volatile", "the host's own tree is never written: use overlay, state or yes, or give root.directory")
+	}
+	if hosts && root.Type == "overlay" {
+		root.Hidden = hiddenOfHost
+	}
+}
+
+// mounts decides everything that is mounted on the root, parents first.
+func (d *draft) mounts() {
+	list := d.standardMounts()
+	for i, m := range d.Mounts {
+		list = slices.DeleteFunc(list, func(o Mount) bool { return o.Target == m.Target })
+		list = append(list, d.mount(fmt.Sprintf("mounts[%d]", i), m))
+	}
+	slices.SortStableFunc(list, func(a, b Mount) int { return strings.Count(a.Target, "/") - strings.Count(b.Target, "/") })
+	d.plan.Mounts = list
+}
+
+// standardMounts is what every container has.
+func (d *draft) standardMounts() []Mount {
+	var list []Mount
+	if d.plan.Root.Type == "overlay" && d.Root.Directory == "" {
+		for _, dir := range d.host.OSMounts {
+			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+		}
+	}
+	tmpfs := func(target, mode, size string) Mount {
+		return Mount{Target: target, Type: "tmpfs", Flags: []string{"nosuid", "nodev"}, Lock: LockFlags,
+			Options: []kernel.Option{{Key: "mode", Value: mode}, {Key: "size", Value: size}}}
+	}
+	list = append(list,
+		Mount{Target: "/proc", Type: "proc", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags, Inner: d.procMasks()},
+		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockFlags, Inner: masks("/sys/firmware", "/sys/devices/virtual/powercap")},
+		Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
+		Mount{Target: "/dev", Type: "dev", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "4m"}}},
+		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: ttyGroup}}},
+		tmpfs("/dev/shm", "1777", "10%"),
+		Mount{Target: "/dev/mqueue", Type: "mqueue", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
+		tmpfs("/run", "755", "20%"),
+		tmpfs("/tmp", "1777", "10%"),
+	)
+	if d.Root.Volatile == config.VolatileState {
+		list = append(list, tmpfs("/var", "755", "25%"))
+	}
+	if d.hasConsole() {
+		list = append(list, Mount{Target: "/dev/console", Type: "console", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags})
+	}
+	if d.Container.Network.Mode == "host" && d.host.Sources[resolvConf].Err == "" {
+		list = append(list, Mount{Target: resolvConf, Type: "bind", Source: resolvConf, Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Optional: true, Lock: LockFlags})
+	}
+	return list
+}
+
+const (
+	resolvConf = "/etc/resolv.conf"
+	ttyGroup   = "5" // the group "tty" has this number in every distribution
+)
+
+// hasConsole: a terminal, and an init without one, get /dev/console.
+func (d *draft) hasConsole() bool {
+	if d.Process.Terminal != nil {
+		return *d.Process.Terminal || d.Process.Boot
+	}
+	return d.options.Terminal || d.Process.Boot
+}
+
+// procMasks are the paths of /proc that tell about the host or change it: those
+// that OCI runtimes and systemd-nspawn mask. /proc/sys/net belongs to the
+// network namespace.
+func (d *draft) procMasks() []Mount {
+	inner := masks("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/kallsyms", "/proc/kmsg",
+		"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/proc/interrupts")
+	for _, target := range []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/mtrr"} {
+		inner = append(inner, Mount{Target: target, Type: "read-only", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockPlace})
+	}
+	if d.Container.Network.Mode == "private" {
+		inner = append(inner, Mount{Target: "/proc/sys/net", Type: "writable", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockPlace})
+	}
+	return inner
+}
+
+func masks(targets ...string) []Mount {
+	var list []Mount
+	for _, target := range targets {
+		list = append(list, Mount{Target: target, Type: "mask", Flags: []string{"ro", "nosuid", "noexec"}, Lock: LockPlace})
+	}
+	return list
+}
+
+// mount converts one entry of [[mounts]].
+func (d *draft) mount(key string, m config.Mount) Mount {
+	out := Mount{Target: m.Target, Type: m.Type, Source: m.Source, Lower: m.Lower, Upper: m.Upper, Work: m.Work, Lock: LockFlags}
+	if m.ReadOnly {
+		out.Flags = append(out.Flags, "ro")
+	}
+	out.Recursive = m.Type == "bind"
+	for _, o := range m.Options {
+		name, value, _ := strings.Cut(o, "=")
+		switch {
+		case name == "rbind":
+		case name == "norbind":
+			out.Recursive = false
+		case mountFlags[name] != (flagChange{}):
+			out.Flags = append(out.Flags, name)
+		default:
+			out.Options = append(out.Options, kernel.Option{Key: name, Value: value})
+		}
+	}
+	for _, source := range slices.Concat([]string{m.Source}, m.Lower, []string{m.Upper, m.Work}) {
+		if source == "" {
+			continue
+		}
+		s := d.host.Sources[source]
+		if s.Err != "" {
+			d.fail(key+".source", "cannot mount %q: %s", source, s.Err)
+		} else if m.Type == "overlay" && !s.IsDir {
+			d.fail(key+".source", "cannot mount %q: an overlay's layers are directories", source)
+		}
+	}
+	if m.Type != "tmpfs" {
+		out.IDs = d.mountIDs(key, m)
+	}
+	return out
+}
+
+// mountIDs decides how the IDs on disk appear in the container.
+func (d *draft) mountIDs(key string, m config.Mount) *MountIDs {
+	switch m.IDMap {
+	case "identity":
+		return d.plan.identity()
+	case "owner":
+		if !d.plan.Users.MapRoot {
+			d.fail(key+".idmap", "owner is about the container's root, which users.map_root = false removes: use identity or no")
+			return nil
+		}
+		source := m.Source
+		if m.Type == "overlay" {
+			source = path.Clean(m.Lower[len(m.Lower)-1])
+		}
+		owner, base := d.host.Sources[source], int(d.plan.Users.Base)
+		return &MountIDs{Map: "owner",
+			UIDs: []kernel.IDMap{{Container: int(owner.UID), Host: base, Size: 1}},
+			GIDs: []kernel.IDMap{{Container: int(owner.GID), Host: base, Size: 1}}}
+	}
+	return nil
+}
+
+// openedInside lists the file systems whose instance belongs to a namespace of
+// the container, and so has to be opened by a process in it.
+func openedInside(mounts []Mount, network string) []string {
+	var types []string
+	for _, m := range mounts {
+		switch m.Type {
+		case "sysfs":
+			if network == "host" {
+				continue // the network namespace is not the container's
+			}
+			fallthrough
+		case "proc", "mqueue", "devpts":
+			types = append(types, m.Type)
+		}
+	}
+	return types
+}
+
+// flagChange is what a mount flag sets and clears. See mount_setattr(2).
+type flagChange struct{ set, clear uint64 }
+
+var mountFlags = map[string]flagChange{
+	"ro":          {set: unix.MOUNT_ATTR_RDONLY},
+	"nosuid":      {set: unix.MOUNT_ATTR_NOSUID},
+	"suid":        {clear: unix.MOUNT_ATTR_NOSUID},
+	"nodev":       {set: unix.MOUNT_ATTR_NODEV},
+	"dev":         {clear: unix.MOUNT_ATTR_NODEV},
+	"noexec":      {set: unix.MOUNT_ATTR_NOEXEC},
+	"exec":        {clear: unix.MOUNT_ATTR_NOEXEC},
+	"nosymfollow": {set: unix.MOUNT_ATTR_NOSYMFOLLOW},
+	"nodiratime":  {set: unix.MOUNT_ATTR_NODIRATIME},
+	"noatime":     {set: unix.MOUNT_ATTR_NOATIME, clear: unix.MOUNT_ATTR__ATIME},
+	"strictatime": {set: unix.MOUNT_ATTR_STRICTATIME, clear: unix.MOUNT_ATTR__ATIME},
+	"relatime":    {set: unix.MOUNT_ATTR_RELATIME, clear: unix.MOUNT_ATTR__ATIME},
+}
+
+// attributes adds the flags up.
+func attributes(flags []string) kernel.Attr {
+	var a kernel.Attr
+	for _, f := range flags {
+		a.Set |= mountFlags[f].set
+		a.Clear |= mountFlags[f].clear
+	}
+	return a
+}

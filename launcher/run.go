@@ -1,0 +1,123 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+
+	"berth/config"
+	"berth/idpool"
+	"berth/units"
+
+	"golang.org/x/sys/unix"
+)
+
+// Launcher starts containers.
+type Launcher struct {
+	Pool  idpool.Pool
+	Stdio Stdio
+	Warn  func(message string) // what the user should know and nothing stops for
+}
+
+// Run runs a container in the foreground and returns the status to exit with:
+// the payload's, or 128+n when signal n ended it. A system container that asks
+// for a reboot is started again.
+func (l *Launcher) Run(ctx context.Context, c *config.Container, o Options) (status int, err error) {
+	if unix.Geteuid() != 0 {
+		return 0, errors.New("cannot start a container: it takes root; run berth with sudo")
+	}
+	for {
+		end, err := l.runOnce(ctx, c, o)
+		if err != nil || !end.reboot {
+			return end.status, err
+		}
+	}
+}
+
+// runOnce is one life of a container.
+func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) (ending, error) {
+	unix.Umask(0o022)
+	systemd := connect(ctx)
+	defer systemd.close()
+	name, err := claimName(c.Name)
+	if err != nil {
+		return ending{}, err
+	}
+	defer name.release()
+	host, err := LookAtHost(c, systemd.version)
+	if err != nil {
+		return ending{}, err
+	}
+	lease, err := l.Pool.Acquire(ctx, idpool.Request{Name: c.Name, Base: c.Users.Base, Size: c.Users.Size})
+	if err != nil {
+		return ending{}, at(c, "users.map", err)
+	}
+	defer lease.Close()
+	plan, err := MakePlan(c, host, lease.Block(), o)
+	if err != nil {
+		return ending{}, err
+	}
+	for _, warning := range plan.Warnings {
+		l.Warn(warning)
+	}
+	// The mount namespace and the parent-death signal belong to a thread, which
+	// has to live as long as the container.
+	thread := newThread()
+	defer thread.stop()
+	s := &start{Launcher: l, plan: plan, systemd: systemd, claim: name}
+	err = thread.do(func() error { return s.run(ctx) })
+	if err == nil {
+		err = s.publish()
+	}
+	if err != nil {
+		return ending{}, errors.Join(err, thread.do(s.abort))
+	}
+	return s.supervise(), nil
+}
+
+// at gives an error the position of the key that it is about, where the file
+// has the key.
+func at(c *config.Container, key string, err error) error {
+	var used *idpool.InUseError
+	if errors.As(err, &used) && c.Users.Map == "base" {
+		return config.Errors{{Pos: c.Pos(key), Key: key, Msg: err.Error()}}
+	}
+	return err
+}
+
+// connection is a connection to systemd that is being made while other things
+// are done.
+type connection struct {
+	ctx     context.Context
+	ready   chan struct{}
+	manager *units.Manager
+	err     error
+}
+
+func connect(ctx context.Context) *connection {
+	c := &connection{ctx: ctx, ready: make(chan struct{})}
+	go func() {
+		defer close(c.ready)
+		c.manager, c.err = units.Connect(ctx)
+	}()
+	return c
+}
+
+// get waits for the connection.
+func (c *connection) get() (*units.Manager, error) {
+	<-c.ready
+	return c.manager, c.err
+}
+
+func (c *connection) version() (int, error) {
+	m, err := c.get()
+	if err != nil {
+		return 0, err
+	}
+	return m.Version(c.ctx)
+}
+
+func (c *connection) close() {
+	if m, err := c.get(); err == nil {
+		m.Close()
+	}
+}

@@ -1,0 +1,412 @@
+package launcher
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+
+	"berth/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// Where things stand in the stage. The host's own directory of the same name
+// stays as it is: all of this exists in one mount namespace only.
+const (
+	stageDir  = "/run/berth"            // a private tmpfs: what the container must not receive
+	sharedDir = stageDir + "/container" // a shared tmpfs: what is mounted below it propagates into the container
+	stageRoot = sharedDir + "/root"     // where the container finds its root
+)
+
+// stage builds a container's mounts in a mount namespace that the host's user
+// namespace owns. The container's own mount namespace is cloned from it when
+// the shared tmpfs is there and nothing else, so that its copy of that tmpfs is
+// a slave. What is then mounted on the shared tmpfs propagates, and because it
+// comes from a more privileged namespace the kernel locks its flags
+// (mount_namespaces(7), "Restrictions on mount namespaces").
+//
+// All methods run on the one locked thread that entered the namespace.
+type stage struct {
+	plan     *Plan
+	userns   *os.File   // the container's
+	contexts []*os.File // from its first process, in the order of Setup.OpenFS
+	cgroup   string     // the scope's, below kernel.CgroupRoot
+
+	private, root, pts *os.File
+	null, empty        *os.File            // what masks are clones of
+	maps               map[string]*os.File // user namespaces for ID maps
+	made               int                 // names in private
+	terminal           *terminal           // when there is a console
+}
+
+// enterStage moves the calling thread into a new mount namespace.
+func enterStage() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return cannot("make a mount namespace", err)
+	}
+	// Slaves: what the host unmounts later is unmounted here too.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return cannot("make the stage's mounts slaves of the host's", err)
+	}
+	return nil
+}
+
+// newStage puts the two tmpfs up. The container's first process is cloned next.
+func newStage(p *Plan) (*stage, error) {
+	s := &stage{plan: p, maps: map[string]*os.File{}}
+	at, err := kernel.OpenPath(stageDir)
+	if err != nil {
+		return nil, err
+	}
+	defer at.Close()
+	if s.private, err = s.smallTmpfs(at); err != nil {
+		return nil, err
+	}
+	at, err = kernel.MkdirIn(s.private, path.Base(sharedDir))
+	if err != nil {
+		return nil, err
+	}
+	defer at.Close()
+	shared, err := s.smallTmpfs(at)
+	if err != nil {
+		return nil, err
+	}
+	defer shared.Close()
+	return s, kernel.SetAttr(shared, kernel.Attr{Propagation: unix.MS_SHARED})
+}
+
+// smallTmpfs mounts a tmpfs that holds mount points only.
+func (s *stage) smallTmpfs(at *os.File) (*os.File, error) {
+	const attrs = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	mnt, err := kernel.NewFS("tmpfs", attrs, kernel.Option{Key: "mode", Value: "755"}, kernel.Option{Key: "size", Value: "1m"})
+	if err != nil {
+		return nil, err
+	}
+	if err := kernel.Attach(mnt, at); err != nil {
+		mnt.Close()
+		return nil, err
+	}
+	return mnt, nil
+}
+
+// build makes the root and every mount but those that need the scope's cgroup;
+// afterCgroup makes these.
+func (s *stage) build() error {
+	root, err := s.makeRoot()
+	if err != nil {
+		return err
+	}
+	s.root = root
+	for _, m := range s.plan.Mounts {
+		if m.Type == "cgroup2" {
+			continue
+		}
+		if err := s.add(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// afterCgroup mounts the scope's cgroup, once systemd has made it.
+func (s *stage) afterCgroup() error {
+	for _, m := range s.plan.Mounts {
+		if m.Type != "cgroup2" {
+			continue
+		}
+		if err := s.add(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes one mount and puts it into the container.
+func (s *stage) add(m Mount) error {
+	mnt, err := s.make(m)
+	if err != nil {
+		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
+	}
+	defer mnt.Close()
+	if len(m.Inner) > 0 {
+		if err := s.addInner(mnt, m); err != nil {
+			return err
+		}
+	}
+	target, err := s.target(m.Target, mnt)
+	if m.Optional && err != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
+	}
+	defer target.Close()
+	return kernel.Attach(mnt, target)
+}
+
+// target opens the place of a mount inside the container's root and makes it
+// where it is missing, as the container's root user would.
+func (s *stage) target(name string, mnt *os.File) (*os.File, error) {
+	dir, err := kernel.IsDir(mnt)
+	if err != nil {
+		return nil, err
+	}
+	open := kernel.CreateIn
+	if dir {
+		open = kernel.MkdirIn
+	}
+	var target *os.File
+	err = kernel.As(s.owner(), func() (err error) {
+		target, err = open(s.root, name)
+		return err
+	})
+	switch {
+	case errors.Is(err, unix.EROFS):
+		return nil, fmt.Errorf("%s is not in the root file system, which is read-only: make it there", name)
+	case errors.Is(err, unix.EACCES):
+		return nil, fmt.Errorf("%s is not in the root file system, and its root user may not make it: make it there (%w)", name, err)
+	case errors.Is(err, unix.ENOTDIR):
+		return nil, fmt.Errorf("%s passes through something that is not a directory", name)
+	case err != nil:
+		return nil, err
+	}
+	if isDir, err := kernel.IsDir(target); err != nil || isDir != dir {
+		target.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s is %s in the root file system, and what is mounted there is %s", name, kindOf(isDir), kindOf(dir)))
+	}
+	return target, nil
+}
+
+func kindOf(dir bool) string {
+	if dir {
+		return "a directory"
+	}
+	return "not a directory"
+}
+
+// owner is the container's root user on the host.
+func (s *stage) owner() kernel.Owner {
+	return kernel.Owner{UID: int(s.plan.Users.Base), GID: int(s.plan.Users.Base)}
+}
+
+// make makes one mount, detached.
+func (s *stage) make(m Mount) (*os.File, error) {
+	switch m.Type {
+	case "bind":
+		return s.bind(m)
+	case "overlay":
+		return s.overlay(overlay{lower: m.Lower, upper: m.Upper, work: m.Work, ids: m.IDs, flags: m.Flags})
+	case "tmpfs":
+		return s.tmpfs(m)
+	case "dev":
+		return s.dev(m)
+	case "cgroup2":
+		return cloneHost(kernel.CgroupRoot+s.cgroup, 0, attributes(m.Flags))
+	case "console":
+		return s.console(m)
+	case "devpts":
+		mnt, err := s.fromInside(m)
+		s.pts = mnt
+		return mnt, err
+	case "proc", "mqueue":
+		return s.fromInside(m)
+	case "sysfs":
+		if s.plan.Network == "host" {
+			return kernel.NewFS("sysfs", int(attributes(m.Flags).Set), m.Options...)
+		}
+		return s.fromInside(m)
+	}
+	return nil, fmt.Errorf("internal error: mount type %q", m.Type)
+}
+
+// fromInside makes the mount of a file system that the container's first
+// process has opened.
+func (s *stage) fromInside(m Mount) (*os.File, error) {
+	if len(s.contexts) == 0 {
+		return nil, errors.New("internal error: no file system context from the container")
+	}
+	context := s.contexts[0]
+	s.contexts = s.contexts[1:]
+	defer context.Close()
+	var mnt *os.File
+	err := kernel.As(s.owner(), func() (err error) { // its root directory belongs to whoever makes it
+		mnt, err = kernel.MountFS(context, m.Type, int(attributes(m.Flags).Set), m.Options...)
+		return err
+	})
+	return mnt, err
+}
+
+// cloneHost clones a mount of the host's and changes its attributes.
+func cloneHost(source string, flags uint, a kernel.Attr) (*os.File, error) {
+	dir, err := kernel.OpenPath(source)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return clone(dir, flags, a)
+}
+
+func clone(dir *os.File, flags uint, a kernel.Attr) (*os.File, error) {
+	mnt, err := kernel.CloneTree(dir, "", flags)
+	if err != nil {
+		return nil, err
+	}
+	a.Recursive = flags&unix.AT_RECURSIVE != 0
+	if err := kernel.SetAttr(mnt, a); err != nil {
+		mnt.Close()
+		if a.UserNS != nil && errors.Is(err, unix.EINVAL) {
+			err = fmt.Errorf("the file system of %s (%s) can't be ID-mapped: %w", dir.Name(), kernel.FSName(dir), err)
+		}
+		return nil, err
+	}
+	return mnt, nil
+}
+
+func (s *stage) bind(m Mount) (*os.File, error) {
+	a := attributes(m.Flags)
+	var err error
+	if a.UserNS, err = s.idmap(m.IDs); err != nil {
+		return nil, err
+	}
+	var flags uint
+	if m.Recursive {
+		flags = unix.AT_RECURSIVE
+	}
+	// Events of the host's mounts below the source don't reach the container.
+	a.Propagation = unix.MS_PRIVATE
+	mnt, err := cloneHost(m.Source, flags, a)
+	if err != nil && a.UserNS != nil {
+		return nil, fmt.Errorf("%w; idmap = \"no\" mounts it as it is", err)
+	}
+	return mnt, err
+}
+
+// idmap returns the user namespace whose maps a mount gets.
+func (s *stage) idmap(ids *MountIDs) (*os.File, error) {
+	if ids == nil {
+		return nil, nil
+	}
+	if ids.Map == "identity" && s.plan.Users.MapRoot {
+		return s.userns, nil
+	}
+	key := fmt.Sprint(ids.UIDs, ids.GIDs)
+	if s.maps[key] == nil {
+		ns, err := kernel.NewUserNS(ids.UIDs, ids.GIDs)
+		if err != nil {
+			return nil, err
+		}
+		s.maps[key] = ns
+	}
+	return s.maps[key], nil
+}
+
+// tmpfs belongs to the host's user namespace, so that the container's root can
+// neither resize nor reconfigure it, and its files to the container's root.
+func (s *stage) tmpfs(m Mount) (*os.File, error) {
+	id := strconv.Itoa(int(s.plan.Users.Base))
+	options := append([]kernel.Option{{Key: "uid", Value: id}, {Key: "gid", Value: id}}, m.Options...)
+	return kernel.NewFS("tmpfs", int(attributes(m.Flags).Set), options...)
+}
+
+// place makes a new directory of the private tmpfs, for a mount that has to
+// be attached somewhere but is not, or not yet, the container's.
+func (s *stage) place() (*os.File, string, error) {
+	s.made++
+	name := strconv.Itoa(s.made)
+	dir, err := kernel.MkdirIn(s.private, name)
+	return dir, path.Join(stageDir, name), err
+}
+
+// park attaches a mount to a new place and returns its path.
+func (s *stage) park(mnt *os.File) (string, error) {
+	at, name, err := s.place()
+	if err != nil {
+		return "", err
+	}
+	defer at.Close()
+	return name, kernel.Attach(mnt, at)
+}
+
+// addInner puts masks and the like on a mount that is not yet the container's,
+// so that it propagates with them as one tree, in which they are locked in place.
+func (s *stage) addInner(mnt *os.File, m Mount) error {
+	if _, err := s.park(mnt); err != nil {
+		return err
+	}
+	for _, inner := range m.Inner {
+		if err := s.inner(mnt, m.Target, inner); err != nil {
+			return fmt.Errorf("cannot make %s %s: %w", inner.Target, inner.Type, err)
+		}
+	}
+	return nil
+}
+
+func (s *stage) inner(mnt *os.File, top string, m Mount) error {
+	target, err := kernel.OpenIn(mnt, m.Target[len(top):], unix.O_PATH)
+	if errors.Is(err, unix.ENOENT) {
+		return nil // this kernel doesn't have it
+	}
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	source := target
+	if m.Type == "mask" {
+		if source, err = s.maskFor(target); err != nil {
+			return err
+		}
+	}
+	over, err := clone(source, 0, innerAttributes(m))
+	if err != nil {
+		return err
+	}
+	defer over.Close()
+	return kernel.Attach(over, target)
+}
+
+// innerAttributes: "writable" lifts the read-only flag that a clone would take
+// over from what it is cloned from.
+func innerAttributes(m Mount) kernel.Attr {
+	a := attributes(m.Flags)
+	if m.Type == "writable" {
+		a.Clear |= unix.MOUNT_ATTR_RDONLY
+	}
+	return a
+}
+
+// maskFor returns what hides a file or a directory: /dev/null, or an empty
+// directory that nobody can write.
+func (s *stage) maskFor(target *os.File) (*os.File, error) {
+	dir, err := kernel.IsDir(target)
+	if err != nil {
+		return nil, err
+	}
+	if !dir {
+		if s.null == nil {
+			s.null, err = kernel.OpenPath("/dev/null")
+		}
+		return s.null, err
+	}
+	if s.empty == nil {
+		const attrs = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NODEV
+		s.empty, err = kernel.NewFS("tmpfs", attrs, kernel.Option{Key: "mode", Value: "555"}, kernel.Option{Key: "nr_inodes", Value: "1"})
+		if err == nil {
+			_, err = s.park(s.empty) // a clone needs an attached origin before Linux 6.15
+		}
+	}
+	return s.empty, err
+}
+
+// close lets go of what only the building needed.
+func (s *stage) close() {
+	for _, f := range s.maps {
+		f.Close()
+	}
+	for _, f := range append(s.contexts, s.null, s.empty, s.pts, s.userns) {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package launcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"berth/internal/kernel"
+	"berth/internal/nsinit"
+	"berth/units"
+
+	"golang.org/x/sys/unix"
+)
+
+// start is a container between its plan and its running payload. Its methods
+// run on the one thread that has the stage's mount namespace.
+type start struct {
+	*Launcher
+	plan    *Plan
+	systemd *connection
+	claim   *claim
+
+	stage   *stage
+	streams *streams
+	conn    *nsinit.Conn
+	child   *os.Process
+	job     chan error // the start of the scope
+	payload *os.File   // pidfd
+	leader  ProcessID
+	stops   <-chan struct{} // systemd asks to stop
+}
+
+// run carries the plan out, as one linear procedure. While systemd makes the
+// scope, the container's first process starts and the mounts are made.
+func (s *start) run(ctx context.Context) (err error) {
+	if err := os.MkdirAll(stageDir, 0o755); err != nil {
+		return cannot("make "+stageDir, err)
+	}
+	if s.streams, err = connectStreams(s.Stdio, s.plan, s.Warn); err != nil {
+		return err
+	}
+	if err := enterStage(); err != nil {
+		return err
+	}
+	if s.stage, err = newStage(s.plan); err != nil {
+		return cannot("prepare the mounts", err)
+	}
+	if err := s.clone(); err != nil {
+		return err
+	}
+	s.startScope(ctx)
+	if s.stage.userns, err = kernel.OpenNS(s.child.Pid, "user"); err != nil {
+		return err
+	}
+	_, contexts, err := s.conn.ReceiveKind(nsinit.Ready)
+	if err != nil {
+		return s.childError(err)
+	}
+	s.stage.contexts = contexts
+	if err := s.stage.build(); err != nil {
+		return err
+	}
+	if err := <-s.job; err != nil {
+		return err
+	}
+	s.job = nil
+	if err := s.enterScope(); err != nil {
+		return err
+	}
+	_, files, err := s.conn.ReceiveKind(nsinit.Started)
+	if err != nil {
+		return s.childError(err)
+	}
+	if len(files) != 1 {
+		return errors.New("internal error: the container did not send its payload's pidfd")
+	}
+	s.payload = files[0]
+	s.stage.close()
+	return nil
+}
+
+// clone makes the container's first process in all its namespaces but that of
+// cgroups, which it makes itself once it is in the scope.
+func (s *start) clone() error {
+	conn, end, err := nsinit.Pair()
+	if err != nil {
+		return err
+	}
+	defer end.Close()
+	s.conn = conn
+	setup, err := s.plan.Setup.File()
+	if err != nil {
+		return err
+	}
+	defer setup.Close()
+	maps := kernel.SysProcIDMap(s.plan.Users.Maps())
+	attr := &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{"GOGC=off"}, // it lives for a few milliseconds
+		Files: append(s.streams.child[:], end, setup),
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  namespaces(s.plan),
+			UidMappings: maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
+			Credential: &syscall.Credential{},
+			Setsid:     true,
+			Pdeathsig:  syscall.SIGKILL,
+		},
+	}
+	if !s.plan.Users.MapRoot {
+		// Without a root user there, capabilities come through exec as ambient ones.
+		attr.Sys.Credential = &syscall.Credential{Uid: 1, Gid: 1}
+		if attr.Sys.AmbientCaps, err = kernel.AllCaps(); err != nil {
+			return err
+		}
+	}
+	s.child, err = os.StartProcess("/proc/self/exe", []string{nsinit.SetupName}, attr)
+	if err != nil {
+		return cannot("make the container's namespaces", err)
+	}
+	s.streams.closeChild()
+	return setRlimits(s.child.Pid, s.plan.Rlimits)
+}
+
+// namespaces are the clone flags.
+func namespaces(p *Plan) uintptr {
+	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if p.Network == "private" {
+		flags |= unix.CLONE_NEWNET
+	}
+	return flags
+}
+
+// startScope has systemd start the scope around the first process.
+func (s *start) startScope(ctx context.Context) {
+	s.job = make(chan error, 1)
+	go func() { s.job <- s.scope(ctx) }()
+}
+
+// staleUnit is how long the scope of an earlier container of the same name may
+// take to go away: systemd notices the end of the last process a little later
+// than berth does.
+const staleUnit = 5 * time.Second
+
+func (s *start) scope(ctx context.Context) error {
+	manager, err := s.systemd.get()
+	if err != nil {
+		return err
+	}
+	pidfd, err := kernel.OpenPidfd(s.child.Pid)
+	if err != nil {
+		return err
+	}
+	defer pidfd.Close()
+	s.stops = manager.StopRequests(s.plan.Unit.Scope)
+	scope := units.Scope{
+		Name:        s.plan.Unit.Scope,
+		Description: s.plan.Description,
+		Slice:       s.plan.Unit.Slice,
+		PIDs:        []int{s.child.Pid},
+		PIDFDs:      []*os.File{pidfd},
+		Delegate:    true,
+		CollectMode: "inactive-or-failed",
+		Controller:  true,
+		Properties:  s.plan.Unit.Properties,
+	}
+	deadline := time.Now().Add(staleUnit)
+	for {
+		err = manager.StartScope(ctx, scope)
+		if !errors.Is(err, units.ErrUnitExists) || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if errors.Is(err, units.ErrUnitExists) {
+		return fmt.Errorf("%w, though no berth runs it: systemctl stop %s ends it", err, scope.Name)
+	}
+	return err
+}
+
+// leaf is the cgroup below the scope's that the payload starts in: the scope's
+// own has to be without processes for its controllers to be handed on. An init
+// makes its own.
+const leaf = "payload"
+
+// enterScope finishes what needs the scope's cgroup, and lets the child go on.
+func (s *start) enterScope() error {
+	cgroup, err := kernel.CgroupOf(s.child.Pid)
+	if err != nil {
+		return err
+	}
+	if filepath.Base(cgroup) != s.plan.Unit.Scope {
+		return fmt.Errorf("internal error: the container is in the cgroup %q instead of its scope's", cgroup)
+	}
+	dir := filepath.Join(kernel.CgroupRoot, cgroup)
+	procs := filepath.Join(dir, "cgroup.procs")
+	owner := s.stage.owner()
+	if err := kernel.DelegateCgroup(dir, owner); err != nil {
+		return err
+	}
+	if !s.plan.Setup.Process.Boot {
+		sub := filepath.Join(dir, leaf)
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			return cannot("make the payload's cgroup", err)
+		}
+		if err := kernel.DelegateCgroup(sub, owner); err != nil {
+			return err
+		}
+		procs = filepath.Join(sub, "cgroup.procs")
+	}
+	s.stage.cgroup = cgroup
+	if err := s.stage.afterCgroup(); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(procs, os.O_WRONLY, 0)
+	if err != nil {
+		return cannot("open the payload's cgroup", err)
+	}
+	defer file.Close()
+	files := []*os.File{file}
+	if t := s.stage.terminal; t != nil {
+		if s.Stdio.In != nil {
+			t.resize(s.Stdio.In)
+		}
+		files = append(files, t.slave)
+		defer t.slave.Close()
+	}
+	return s.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...)
+}
+
+// childError explains a child that ended instead of answering.
+func (s *start) childError(err error) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	state, waitErr := s.child.Wait()
+	if waitErr != nil {
+		return cannot("start the container", waitErr)
+	}
+	s.child = nil
+	return fmt.Errorf("cannot start the container: its first process ended early (%s)", state)
+}
+
+// publish lets other berth processes know. Not on the stage's thread, which
+// doesn't see the state directory.
+func (s *start) publish() error {
+	payload, err := kernel.PidOfPidfd(s.payload)
+	if err != nil && !errors.Is(err, unix.ESRCH) { // ESRCH: it has ended already
+		return cannot("identify the payload", err)
+	}
+	state := State{
+		Name: s.plan.Name, Description: s.plan.Description, Scope: s.plan.Unit.Scope, Users: s.plan.Users,
+		Network: s.plan.Network, StopSignal: s.plan.StopSignal, Process: s.plan.Setup.Process,
+		Rlimits: s.plan.Rlimits, Started: time.Now(),
+	}
+	if state.Supervisor, err = identify(os.Getpid()); err != nil {
+		return cannot("identify the supervisor", err)
+	}
+	if state.Leader, err = identify(s.child.Pid); err != nil {
+		return cannot("identify the container's PID 1", err)
+	}
+	if payload > 0 {
+		state.Payload, _ = identify(payload) // it may end at any time
+	}
+	if state.Plan, err = json.Marshal(s.plan); err != nil {
+		return err
+	}
+	s.leader = state.Leader
+	return s.claim.publish(state)
+}
+
+// abort ends what a failed start has begun, and leaves nothing.
+func (s *start) abort() error {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.child != nil {
+		_ = s.child.Kill()
+		_, _ = s.child.Wait()
+	}
+	if s.job != nil {
+		<-s.job // systemd collects a scope whose processes have ended
+	}
+	if s.streams != nil {
+		s.streams.closeAll()
+	}
+	if s.stage != nil {
+		s.stage.close()
+	}
+	return nil
+}

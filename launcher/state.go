@@ -1,0 +1,216 @@
+package launcher
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/kernel"
+	"berth/internal/nsinit"
+
+	"golang.org/x/sys/unix"
+)
+
+// StateDir has a directory for each container that runs. Its supervisor holds a
+// lock on the directory, so that what a killed one left is told from what is
+// alive, and removed by whoever comes next.
+const StateDir = "/run/berth"
+
+// State is what a supervisor tells other berth processes about its container.
+type State struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Scope       string          `json:"scope"`
+	Users       Users           `json:"users"`
+	Network     string          `json:"network"`
+	StopSignal  int             `json:"stop_signal"`
+	Process     nsinit.Process  `json:"process"` // its restrictions are berth exec's too
+	Rlimits     []Rlimit        `json:"rlimits"`
+	Supervisor  ProcessID       `json:"supervisor"`
+	Leader      ProcessID       `json:"leader"`  // PID 1 of the container
+	Payload     ProcessID       `json:"payload"` // the same, for a system container
+	Started     time.Time       `json:"started"`
+	Plan        json.RawMessage `json:"plan"` // for people: Plan has more than can be read back
+}
+
+// ProcessID names a process for good, in the host's PID namespace.
+type ProcessID struct {
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"start_time"` // clock ticks since boot
+}
+
+func identify(pid int) (ProcessID, error) {
+	start, err := kernel.StartTime(pid)
+	return ProcessID{PID: pid, StartTime: start}, err
+}
+
+// open returns a pidfd of exactly this process.
+func (p ProcessID) open() (*os.File, error) {
+	pidfd, err := kernel.OpenPidfd(p.PID)
+	if err != nil {
+		return nil, err
+	}
+	// Checked after the descriptor is there: it can't change behind it.
+	if start, err := kernel.StartTime(p.PID); err != nil || start != p.StartTime {
+		pidfd.Close()
+		return nil, fmt.Errorf("process %d is gone: %w", p.PID, unix.ESRCH)
+	}
+	return pidfd, nil
+}
+
+// claim is a locked state directory.
+type claim struct {
+	name string
+	dir  *os.File
+}
+
+// claimName takes a container's name for this process, until it ends.
+func claimName(name string) (*claim, error) {
+	if err := os.MkdirAll(StateDir, 0o755); err != nil {
+		return nil, cannot("make the state directory", err)
+	}
+	path := filepath.Join(StateDir, name)
+	for {
+		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, cannot("make the state directory", err)
+		}
+		dir, held, err := lockDir(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // removed between the two
+		case err != nil:
+			return nil, cannot("lock the state directory", err)
+		case held:
+			return nil, &RunningError{name}
+		case dir == nil:
+			continue
+		}
+		c := &claim{name: name, dir: dir}
+		return c, c.clear()
+	}
+}
+
+// lockDir locks a directory without waiting. held tells that somebody else has
+// it; no directory and no error, that it was removed meanwhile.
+func lockDir(path string) (dir *os.File, held bool, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	dir = os.NewFile(uintptr(fd), path)
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		dir.Close()
+		return nil, true, nil
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	if err != nil || st.Nlink == 0 {
+		dir.Close()
+		return nil, false, err
+	}
+	return dir, false, nil
+}
+
+// clear removes what is in the directory.
+func (c *claim) clear() error {
+	entries, err := os.ReadDir(c.dir.Name())
+	if err != nil {
+		return cannot("clear the state directory", err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(c.dir.Name(), e.Name())); err != nil {
+			return cannot("clear the state directory", err)
+		}
+	}
+	return nil
+}
+
+// publish writes the state for others to read, all of it or nothing.
+func (c *claim) publish(s State) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.dir.Name(), "state.json")
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return cannot("write the state", err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return cannot("write the state", err)
+	}
+	return nil
+}
+
+// release gives the name back and leaves nothing.
+func (c *claim) release() {
+	if os.RemoveAll(c.dir.Name()) == nil {
+		_ = os.Remove(StateDir) // when it was the last one
+	}
+	c.dir.Close()
+}
+
+// ReadState returns a running container's state, or *NotRunningError.
+func ReadState(name string) (*State, error) {
+	path := filepath.Join(StateDir, filepath.Base(name))
+	dir, held, err := lockDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NotRunningError{name}
+	}
+	if err != nil {
+		return nil, cannot("read the state", err)
+	}
+	if !held {
+		if dir != nil { // its supervisor is dead
+			(&claim{name: name, dir: dir}).release()
+		}
+		return nil, &NotRunningError{name}
+	}
+	data, err := os.ReadFile(filepath.Join(path, "state.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("container %q is starting or stopping just now: try again", name)
+	}
+	if err != nil {
+		return nil, cannot("read the state", err)
+	}
+	s := new(State)
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, fmt.Errorf("cannot read the state in %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Names lists the containers that run, in order of their names, and removes what
+// dead supervisors left.
+func Names() ([]string, error) {
+	entries, err := os.ReadDir(StateDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, cannot("list the containers", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		dir, held, err := lockDir(filepath.Join(StateDir, e.Name()))
+		switch {
+		case held:
+			names = append(names, e.Name())
+		case err == nil && dir != nil:
+			(&claim{name: e.Name(), dir: dir}).release()
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
