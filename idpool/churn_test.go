@@ -18,7 +18,7 @@ import (
 // several processes, so that lock files are unlinked and made again all the
 // time. A marker file that only one can create is the witness.
 func TestNeverTwoHolders(t *testing.T) {
-	rounds := "400"
+	rounds := "1500"
 	if testing.Short() {
 		rounds = "50"
 	}
@@ -33,6 +33,23 @@ func TestNeverTwoHolders(t *testing.T) {
 		}
 	}
 	wantNoFiles(t, Pool{Root: root})
+}
+
+// A holder whose file was unlinked, as another leaver of the same file does
+// between its unlocking and its locking the whole, leaves the new file alone.
+func TestReleaseSparesNewFile(t *testing.T) {
+	pool := Pool{Root: t.TempDir()}
+	r := Request{Name: "old", Base: firstBase, Size: 1024}
+	old := acquire(t, pool, r)
+	if err := os.Remove(old.Files()[0].Name()); err != nil {
+		t.Fatal(err)
+	}
+	r.Name = "new"
+	lease := acquire(t, pool, r)
+	closeLease(t, old)
+	wantInUse(t, pool, r, `container "new" holds`)
+	closeLease(t, lease)
+	wantNoFiles(t, pool)
 }
 
 // churnPool has two chunks, so that every holder meets every other.

@@ -59,8 +59,9 @@ type process struct {
 func start(t testing.TB, mode string, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	// One Go thread each: there may be a thousand.
-	cmd.Env = append(os.Environ(), "IDPOOL_TEST_PROCESS="+mode, "GOMAXPROCS=1")
+	// One Go thread each, as there may be a thousand, and no pause at the exit
+	// of a binary built with -race.
+	cmd.Env = append(os.Environ(), "IDPOOL_TEST_PROCESS="+mode, "GOMAXPROCS=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return launch(t, cmd)
 }
