@@ -94,7 +94,7 @@ func oneOf(words []string) string {
 // boolean.
 func convertPressureWatch(s *Setting, values []string) ([]Property, error) {
 	return last(values, func(v string) (Property, error) {
-		if v == "" || v == "auto" || v == "skip" {
+		if v == "auto" || v == "skip" {
 			return NewProperty(s.Name, v), nil
 		}
 		on, err := ParseBoolean(v)

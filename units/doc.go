@@ -20,7 +20,9 @@
 // Limitations: specifiers (%i, %n, …) are not expanded, because systemd does
 // not expand them in transient units either; a value that has one where a unit
 // file would expand it is refused. Only the system manager is spoken to, never
-// the one of a user's session. What systemd refuses only when it enforces a
-// setting (a device that is not there, a controller that the kernel lacks) is
-// not seen here: systemd accepts the property and enforces nothing.
+// the one of a user's session. systemd accepts properties that it then can't
+// enforce, and starts the scope without them: a controller that the kernel
+// lacks, a device that is not there, a BPFProgram or (systemd 262; 257 fails
+// the job) IPIngressFilterPath that is not pinned, SocketBindDeny without its
+// BPF framework. Setting tells what each needs; checking it is the caller's.
 package units

@@ -16,7 +16,7 @@ const journalSocket = "/run/systemd/journal/stdout"
 // Stream says how journald records the lines of a stream.
 type Stream struct {
 	Identifier  string // SYSLOG_IDENTIFIER; "" is the name of the writing process
-	Unit        string // _SYSTEMD_UNIT of lines whose writer's unit is unknown; only root's word is taken for it
+	Unit        string // whose lines they are when the writer has ended before journald looks; else its own unit counts. Only root's word is taken for it
 	Priority    int    // 0 (emerg) to 7 (debug), of a line without a prefix
 	LevelPrefix bool   // lines may begin with "<N>", their priority: sd-daemon(3)
 }

@@ -14,6 +14,7 @@ type Setting struct {
 	Since      int    // the systemd version from which a scope takes it
 	Controller string // the cgroup v2 controller that enforces it: cpu, cpuset, io, memory or pids; "" when none does
 	BPF        bool   // enforced by a BPF program that systemd attaches to the cgroup
+	Framework  bool   // by one for which systemd must have its BPF_FRAMEWORK, see Manager.Features; else it does nothing, silently
 	Live       bool   // can be changed while the scope runs
 	Doc        string // one line
 

@@ -114,7 +114,7 @@ var accepted = []struct {
 	{"MemoryPressureThresholdSec", []string{"200ms"}, []string{"MemoryPressureThresholdUSec=200ms"}},
 	{"CPUPressureWatch", []string{"skip"}, []string{"CPUPressureWatch=skip"}},
 	{"CPUPressureThresholdSec", []string{"1"}, []string{"CPUPressureThresholdUSec=1s"}},
-	{"IOPressureWatch", []string{""}, []string{"IOPressureWatch="}},
+	{"IOPressureWatch", []string{"0"}, []string{"IOPressureWatch=no"}},
 	{"IOPressureThresholdSec", []string{"1min"}, []string{"IOPressureThresholdUSec=1min"}},
 	{"CoredumpReceive", []string{"yes"}, []string{"CoredumpReceive=true"}},
 
@@ -293,6 +293,7 @@ var refused = []struct {
 	{"CPUPressureWatch", "x", "yes, no, auto or skip"},
 	{"CPUPressureThresholdSec", "-1", "a time span"},
 	{"IOPressureWatch", "x", "yes, no, auto or skip"},
+	{"IOPressureWatch", "", "yes, no, auto or skip"},
 	{"IOPressureThresholdSec", "1 fortnight", "a time span"},
 	{"CoredumpReceive", "x", "yes or no"},
 	{"KillMode", "all", "control-group, mixed, process or none"},

@@ -2,7 +2,6 @@ package units
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -156,17 +155,41 @@ func (m *Manager) SetUnitProperties(ctx context.Context, name string, runtime bo
 
 // Version asks for systemd's version: 257 for "257.7-1".
 func (m *Manager) Version(ctx context.Context) (int, error) {
-	var v dbus.Variant
-	err := m.systemd.CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, managerIface, "Version").Store(&v)
+	text, err := m.about(ctx, "Version")
 	if err != nil {
-		return 0, fmt.Errorf("cannot read the version of systemd: %w", replyError(err))
+		return 0, err
+	}
+	return parseVersion(text)
+}
+
+// Features asks what systemd was built with: "+SECCOMP", "-BPF_FRAMEWORK" and
+// so on are true and false under their names. The libraries it loads for them
+// can still be missing.
+func (m *Manager) Features(ctx context.Context) (map[string]bool, error) {
+	text, err := m.about(ctx, "Features")
+	if err != nil {
+		return nil, err
+	}
+	features := map[string]bool{}
+	for word := range strings.FieldsSeq(text) {
+		if name, ok := strings.CutPrefix(word, "+"); ok {
+			features[name] = true
+		} else if name, ok := strings.CutPrefix(word, "-"); ok {
+			features[name] = false
+		}
+	}
+	return features, nil
+}
+
+// about reads a string property of the manager.
+func (m *Manager) about(ctx context.Context, property string) (string, error) {
+	var v dbus.Variant
+	err := m.systemd.CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, managerIface, property).Store(&v)
+	if err != nil {
+		return "", fmt.Errorf("cannot read systemd's %s: %w", property, replyError(err))
 	}
 	text, _ := v.Value().(string)
-	n, err := parseVersion(text)
-	if err != nil {
-		return 0, fmt.Errorf("cannot read the version of systemd: %w", err)
-	}
-	return n, nil
+	return text, nil
 }
 
 func parseVersion(text string) (int, error) {
@@ -178,7 +201,7 @@ func parseVersion(text string) (int, error) {
 		}
 	}
 	if n == 0 || n > 1e6 {
-		return 0, errors.New("not a version: " + text)
+		return 0, fmt.Errorf("cannot read systemd's version: %q is none", text)
 	}
 	return n, nil
 }
