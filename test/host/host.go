@@ -164,14 +164,13 @@ func (h *Host) boot(ctx context.Context, source, pristine string) error {
 	if err := h.start(source, pristine); err != nil {
 		return err
 	}
-	if err := h.state.write(); err != nil {
-		return err
-	}
 	if err := h.waitUntilUp(ctx); err != nil {
 		return err
 	}
-	_, err = h.Shell(ctx, "umount --lazy /proc/sys")
-	return err
+	if _, err := h.Shell(ctx, "umount --lazy /proc/sys"); err != nil {
+		return err
+	}
+	return h.state.write() // from now on it can be attached to
 }
 
 // copyRoot gives the host a root, and an identity, of its own.

@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -52,7 +53,6 @@ func run(args []string) (int, error) {
 
 	ctx := context.Background()
 	options := host.Options{Suite: *suite, Log: os.Stderr}
-	// Up to now, the name of a host that stays is that of its suite.
 	name := "up-" + *suite
 	switch verb {
 	case "up":
@@ -84,13 +84,20 @@ func run(args []string) (int, error) {
 	return status, errors.Join(err, h.Close())
 }
 
-// up returns the host of that name, booted if it isn't running.
+// up returns the host of that name, booted if it isn't running. When another
+// process is booting it, up waits for that one.
 func up(ctx context.Context, o host.Options, name string) (*host.Host, error) {
-	if h, err := host.Attach(name); err == nil {
-		return h, nil
-	}
 	o.Name, o.Detached = name, true
-	return host.Boot(ctx, o)
+	for {
+		if h, err := host.Attach(name); err == nil {
+			return h, nil
+		}
+		h, err := host.Boot(ctx, o)
+		if !errors.Is(err, fs.ErrExist) {
+			return h, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func printRoot(ctx context.Context, name string) error {
