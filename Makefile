@@ -52,7 +52,8 @@ test: build ## all tests; as root, also in private hosts of every suite
 	$(GO) test -count=1 -timeout 60m ./...
 
 bench: build ## times and sizes beside the peers', in a private host
-	$(BERTH_HOST) -suite $(SUITE) -- /opt/berth/test/bench
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./test/bench
+	$(BERTH_HOST) -suite $(SUITE) -- /opt/berth/bin/bench
 
 host: build ## a shell in a private host with berth installed (SUITE=bookworm)
 	@$(BERTH_HOST) -suite $(SUITE)

@@ -1,0 +1,138 @@
+// Command bench times the start of /bin/true by berth and by its peers, in
+// turns, on one host and in one run: times move between runs, ratios hold. It
+// then measures what a running container costs. It needs root, systemd, the
+// peers, and a Debian tree; make bench runs it in a private host.
+//
+//	bench [-rounds 40] [-root /opt/debian]
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 40, "starts of each")
+	root := flag.String("root", "/opt/debian", "root of the containers, not written to")
+	flag.Parse()
+	if err := run(*rounds, *root); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(rounds int, root string) error {
+	dir, err := os.MkdirTemp("", "berth-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	files, err := prepare(dir, root)
+	if err != nil {
+		return err
+	}
+	starts := contenders(files, root)
+	if err := measure(starts, rounds); err != nil {
+		return err
+	}
+	printTable("start of /bin/true", starts)
+	quick := []*contender{
+		{name: "berth --help", args: []string{"berth", "--help"}},
+		{name: "berth check", args: []string{"berth", "check", files.berth}},
+	}
+	if err := measure(quick, rounds); err != nil {
+		return err
+	}
+	printTable("no container", quick)
+	return printMemory(files.sleeper)
+}
+
+// contender is a command and how long its runs took.
+type contender struct {
+	name  string
+	args  []string
+	times []time.Duration
+}
+
+// files are what the contenders are told to run.
+type files struct {
+	berth   string // TOML that runs /bin/true
+	sleeper string // TOML that runs until it is stopped
+	bundle  string // OCI bundle that runs /bin/true
+}
+
+// contenders lists the peers with what makes them comparable: a user
+// namespace, a scope or service of systemd's, the same read-only root.
+func contenders(f files, root string) []*contender {
+	return []*contender{
+		{name: "/bin/true alone", args: []string{"/bin/true"}},
+		{name: "bwrap --unshare-all", args: []string{"bwrap", "--unshare-all", "--ro-bind", root, "/", "/bin/true"}},
+		{name: "systemd-run --scope", args: []string{"systemd-run", "--scope", "--quiet", "--collect", "/bin/true"}},
+		{name: "berth run", args: []string{"berth", "run", f.berth}},
+		{name: reference, args: []string{"crun", "--systemd-cgroup", "run", "--bundle", f.bundle, "bench-crun"}},
+		{name: "runc --systemd-cgroup", args: []string{"runc", "--systemd-cgroup", "run", "--bundle", f.bundle, "bench-runc"}},
+		{name: "systemd-nspawn -U", args: []string{"systemd-nspawn", "--quiet", "-U", "--read-only", "--directory", root, "/bin/true"}},
+	}
+}
+
+// reference is the contender the others' ratios are to.
+const reference = "crun --systemd-cgroup"
+
+// prepare writes the containers' descriptions.
+func prepare(dir, root string) (files, error) {
+	f := files{
+		berth:   filepath.Join(dir, "bench.toml"),
+		sleeper: filepath.Join(dir, "sleeper.toml"),
+		bundle:  filepath.Join(dir, "bundle"),
+	}
+	const description = "[root]\ndirectory = %q\nread_only = true\n[process]\ncommand = [%s]\n"
+	if err := os.WriteFile(f.berth, fmt.Appendf(nil, description, root, `"/bin/true"`), 0o644); err != nil {
+		return f, err
+	}
+	if err := os.WriteFile(f.sleeper, fmt.Appendf(nil, description, root, `"/bin/sleep", "1000"`), 0o644); err != nil {
+		return f, err
+	}
+	return f, writeBundle(f.bundle, root)
+}
+
+// writeBundle starts from the specification that crun itself proposes.
+func writeBundle(dir, root string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	propose := exec.Command("crun", "spec")
+	propose.Dir = dir
+	if out, err := propose.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot make an OCI bundle: %v: %s", err, out)
+	}
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var spec specs.Spec
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return fmt.Errorf("cannot read the specification of crun: %v", err)
+	}
+	inUserNamespace(&spec, root)
+	if data, err = json.Marshal(spec); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}
+
+func inUserNamespace(spec *specs.Spec, root string) {
+	spec.Process.Terminal = false
+	spec.Process.Args = []string{"/bin/true"}
+	spec.Root.Path = root
+	ids := []specs.LinuxIDMapping{{HostID: 1 << 20, Size: 1 << 16}}
+	spec.Linux.UIDMappings, spec.Linux.GIDMappings = ids, ids
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+}
