@@ -3,11 +3,12 @@ package units
 // settings are those that StartTransientUnit accepts for a scope, in the order
 // of systemd.resource-control(5), systemd.kill(5) and systemd.scope(5) of
 // systemd 262. Since is the man pages' "Added in version", except where a
-// comment says otherwise.
+// comment says otherwise. Controller is "" where the kernel needs none: CPU time
+// and pressure (PSI) are counted for every cgroup.
 //
 // It is only read, and laid out by the compiler: nothing runs at start-up.
 var settings = [...]Setting{
-	{Name: "CPUAccounting", Since: 208, Controller: "cpu", Live: true, convert: convertBoolean,
+	{Name: "CPUAccounting", Since: 208, Live: true, convert: convertBoolean,
 		Doc: "count CPU time; always on, and without effect, since systemd 258"},
 	{Name: "CPUWeight", Since: 232, Controller: "cpu", Live: true, convert: convertCPUWeight,
 		Doc: "share of the CPU among siblings: 1 to 10000, or idle"},
@@ -121,10 +122,10 @@ var settings = [...]Setting{
 	{Name: "DisableControllers", Since: 240, Live: true, convert: convertControllers,
 		Doc: "controllers that are not enabled below"},
 
-	{Name: "ManagedOOMSwap", Since: 247, Live: true, convert: convertChoiceOrFirst,
+	{Name: "ManagedOOMSwap", Since: 247, Controller: "memory", Live: true, convert: convertChoiceOrFirst,
 		choices: []string{"auto", "kill"},
 		Doc:     "whether systemd-oomd kills when swap runs out"},
-	{Name: "ManagedOOMMemoryPressure", Since: 247, Live: true, convert: convertChoiceOrFirst,
+	{Name: "ManagedOOMMemoryPressure", Since: 247, Controller: "memory", Live: true, convert: convertChoiceOrFirst,
 		choices: []string{"auto", "kill"},
 		Doc:     "whether systemd-oomd kills under memory pressure"},
 	{Name: "ManagedOOMMemoryPressureLimit", Since: 247, Live: true, convert: convertPressureLimit,
@@ -137,17 +138,17 @@ var settings = [...]Setting{
 	{Name: "OOMRules", Since: 261, Live: true, convert: convertOOMRules,
 		Doc: "rules of systemd-oomd that apply"},
 
-	{Name: "MemoryPressureWatch", Since: 254, Controller: "memory", convert: convertPressureWatch,
+	{Name: "MemoryPressureWatch", Since: 254, convert: convertPressureWatch,
 		Doc: "whether the processes are told of memory pressure: yes, no, auto or skip"},
-	{Name: "MemoryPressureThresholdSec", Since: 254, Controller: "memory", convert: convertTimespan,
+	{Name: "MemoryPressureThresholdSec", Since: 254, convert: convertTimespan,
 		Doc: "the stall in 2s at which they are told of memory pressure"},
-	{Name: "CPUPressureWatch", Since: 261, Controller: "cpu", convert: convertPressureWatch,
+	{Name: "CPUPressureWatch", Since: 261, convert: convertPressureWatch,
 		Doc: "whether the processes are told of CPU pressure: yes, no, auto or skip"},
-	{Name: "CPUPressureThresholdSec", Since: 261, Controller: "cpu", convert: convertTimespan,
+	{Name: "CPUPressureThresholdSec", Since: 261, convert: convertTimespan,
 		Doc: "the stall in 2s at which they are told of CPU pressure"},
-	{Name: "IOPressureWatch", Since: 261, Controller: "io", convert: convertPressureWatch,
+	{Name: "IOPressureWatch", Since: 261, convert: convertPressureWatch,
 		Doc: "whether the processes are told of I/O pressure: yes, no, auto or skip"},
-	{Name: "IOPressureThresholdSec", Since: 261, Controller: "io", convert: convertTimespan,
+	{Name: "IOPressureThresholdSec", Since: 261, convert: convertTimespan,
 		Doc: "the stall in 2s at which they are told of I/O pressure"},
 
 	{Name: "CoredumpReceive", Since: 255, convert: convertBoolean,
