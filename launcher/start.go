@@ -42,8 +42,11 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(stageDir, 0o755); err != nil {
 		return cannot("make "+stageDir, err)
 	}
-	if s.streams, err = connectStreams(s.Stdio, s.plan, s.Warn); err != nil {
+	if s.streams, err = connectStreams(s.Stdio, s.plan.Setup.Process); err != nil {
 		return err
+	}
+	if err := s.streams.log(s.plan); err != nil {
+		s.Warn("the container's output does not reach the journal: " + err.Error())
 	}
 	if err := enterStage(); err != nil {
 		return err
@@ -255,7 +258,7 @@ func (s *start) publish() error {
 	}
 	state := State{
 		Name: s.plan.Name, Description: s.plan.Description, Scope: s.plan.Unit.Scope, Users: s.plan.Users,
-		Network: s.plan.Network, StopSignal: s.plan.StopSignal, Process: s.plan.Setup.Process,
+		Root: s.plan.Root.Directory, Network: s.plan.Network, StopSignal: s.plan.StopSignal, Process: s.plan.Setup.Process,
 		Rlimits: s.plan.Rlimits, Started: time.Now(),
 	}
 	if state.Supervisor, err = identify(os.Getpid()); err != nil {

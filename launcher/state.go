@@ -28,6 +28,7 @@ type State struct {
 	Description string          `json:"description"`
 	Scope       string          `json:"scope"`
 	Users       Users           `json:"users"`
+	Root        string          `json:"root"` // on the host
 	Network     string          `json:"network"`
 	StopSignal  int             `json:"stop_signal"`
 	Process     nsinit.Process  `json:"process"` // its restrictions are berth exec's too

@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
+
+	"berth/internal/nsinit"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,20 +32,12 @@ const (
 )
 
 // connectStreams makes what the payload gets as its standard streams. Output goes
-// through pipes, so that it reaches both berth's own and the journal. Input is
-// passed as it is, but for a terminal: the container must not hold one of the
-// host's.
-func connectStreams(outer Stdio, p *Plan, warn func(string)) (*streams, error) {
+// through pipes, which can be copied to the journal as well and keep berth's own
+// terminal out of the container. So does a pipe for input from a terminal; other
+// input is passed as it is.
+func connectStreams(outer Stdio, p nsinit.Process) (*streams, error) {
 	s := &streams{outer: outer}
-	for i, priority := range []int{priorityOut, priorityErr} {
-		log, err := openJournal(p, priority)
-		if err != nil {
-			warn("the container's output does not reach the journal: " + err.Error())
-			break
-		}
-		s.logs[i] = log
-	}
-	if p.Setup.Process.Terminal || p.Setup.Process.Boot {
+	if p.Terminal || p.Boot {
 		s.outer.In = nil // its input is the terminal's, and an init has none
 	}
 	if err := s.openInput(); err != nil {
@@ -59,6 +54,16 @@ func connectStreams(outer Stdio, p *Plan, warn func(string)) (*streams, error) {
 		s.pipes = append(s.pipes, read)
 	}
 	return s, nil
+}
+
+// log opens the payload's streams in the journal.
+func (s *streams) log(p *Plan) (err error) {
+	for i, priority := range []int{priorityOut, priorityErr} {
+		if s.logs[i], err = openJournal(p, priority); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *streams) openInput() error {
@@ -89,12 +94,16 @@ func (s *streams) openInput() error {
 	return nil
 }
 
-// pump starts to copy, once the payload has its ends. Its lines in the journal
-// are those of the process pid, whose user is id.
-func (s *streams) pump(pid int, id uint32) {
+// sender makes the lines in the journal those of the process pid, whose user is
+// id.
+func (s *streams) sender(pid int, id uint32) {
 	for _, log := range s.logs {
 		log.from(pid, id)
 	}
+}
+
+// pump starts to copy, once the payload has its ends.
+func (s *streams) pump() {
 	for i, to := range []*os.File{s.outer.Out, s.outer.Err} {
 		s.pumps.Go(func() { copyOutput(s.pipes[i], to, s.logs[i]) })
 	}
@@ -128,9 +137,38 @@ func copyOutput(from, to *os.File, log *journal) {
 				return
 			}
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			drain(from, to, buf)
+		}
 		if err != nil {
 			return
 		}
+	}
+}
+
+// drain copies what is in a pipe already.
+func drain(from, to *os.File, buf []byte) {
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return
+	}
+	for {
+		n := 0
+		err := raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buf) })
+		if err != nil || n <= 0 {
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// expire makes the pumps stop once the pipes are empty, though somebody may
+// still hold their other ends.
+func (s *streams) expire() {
+	for _, pipe := range s.pipes {
+		_ = pipe.SetReadDeadline(time.Unix(1, 0)) // os.Pipe makes pipes that have deadlines
 	}
 }
 

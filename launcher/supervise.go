@@ -3,9 +3,6 @@ package launcher
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -23,84 +20,39 @@ type ending struct {
 	reboot bool // a system container wants to be started again
 }
 
-// forwarded are the signals that are the payload's business.
-var forwarded = []os.Signal{
-	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM,
-}
-
 // supervise looks after a running container until it ends.
 func (s *start) supervise() ending {
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, append(forwarded, unix.SIGWINCH, unix.SIGPIPE)...)
-	defer signal.Stop(signals)
-	restore := s.relay()
-	defer restore()
+	boot := s.plan.Setup.Process.Boot
+	session := &session{
+		stdio: s.Stdio, streams: s.streams, terminal: s.stage.terminal,
+		typed: s.plan.Setup.Process.Terminal, target: s.payload,
+	}
+	signals, stop := session.receive()
+	defer stop()
+	s.streams.sender(s.child.Pid, s.plan.Users.Base)
+	session.begin()
+	defer session.restore()
 	registered := s.register()
 	defer registered()
 
 	ended := make(chan int, 1)
-	go func() { ended <- s.wait() }()
+	go func() { ended <- s.wait(session) }()
 	for {
 		select {
 		case received := <-signals:
-			s.signal(received.(syscall.Signal))
+			// An init doesn't take these for what they mean elsewhere.
+			if boot && (received == unix.SIGTERM || received == unix.SIGINT) {
+				received = syscall.Signal(s.plan.StopSignal)
+			}
+			session.signal(received)
 		case <-s.stops:
 			_ = kernel.SignalPidfd(s.payload, unix.Signal(s.plan.StopSignal)) // it may have ended
 		case status := <-ended:
-			if s.plan.Setup.Process.Boot {
+			if boot {
 				return bootEnding(status)
 			}
 			return ending{status: status}
 		}
-	}
-}
-
-// signal passes one on. An init doesn't take SIGTERM for what it means
-// elsewhere, so that and an interrupt become its own stop signal.
-func (s *start) signal(received syscall.Signal) {
-	switch {
-	case received == unix.SIGPIPE:
-		return // a closed output is noticed where it is written to
-	case received == unix.SIGWINCH:
-		if t := s.stage.terminal; t != nil {
-			t.resize(s.Stdio.In)
-		}
-		return
-	case s.plan.Setup.Process.Boot && (received == unix.SIGTERM || received == unix.SIGINT):
-		received = syscall.Signal(s.plan.StopSignal)
-	}
-	_ = kernel.SignalPidfd(s.payload, received) // it may have ended
-}
-
-// relay connects the payload's streams and terminal with berth's own, and
-// returns what puts the latter right again.
-func (s *start) relay() (restore func()) {
-	s.streams.pump(s.child.Pid, s.plan.Users.Base)
-	t := s.stage.terminal
-	if t == nil {
-		return func() {}
-	}
-	restore = func() {}
-	if IsTerminal(s.Stdio.In) && s.plan.Setup.Process.Terminal {
-		if r, err := rawMode(s.Stdio.In); err == nil {
-			restore = sync.OnceFunc(r)
-		}
-	}
-	var log *journal
-	if !s.plan.Setup.Process.Terminal {
-		log = s.streams.logs[0] // an init's console, nobody types there
-	} else {
-		go typeInto(t.master, s.Stdio.In)
-	}
-	s.streams.pumps.Go(func() { copyOutput(t.master, s.Stdio.Out, log) })
-	return restore
-}
-
-// typeInto copies what is typed; at its end the container gets the terminal's
-// end-of-file character.
-func typeInto(master, in *os.File) {
-	if _, err := io.Copy(master, in); err == nil {
-		_, _ = master.Write([]byte{4})
 	}
 }
 
@@ -137,7 +89,7 @@ func (s *start) running() bool {
 
 // wait returns the payload's exit status once all of the container has ended.
 // PID 1 reports it; where that was killed, its own end counts.
-func (s *start) wait() int {
+func (s *start) wait(session *session) int {
 	reported := -1
 	for {
 		m, files, err := s.conn.Receive()
@@ -149,7 +101,7 @@ func (s *start) wait() int {
 			reported = exitStatus(unix.WaitStatus(m.Wait))
 		}
 	}
-	s.streams.wait() // before PID 1 is gone for good: it is the sender of what is left to log
+	session.end() // before PID 1 is gone for good: it is the sender of what is left to log
 	state, err := s.child.Wait()
 	s.conn.Close()
 	switch {

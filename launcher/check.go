@@ -1,0 +1,76 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+
+	"berth/config"
+	"berth/idpool"
+
+	"golang.org/x/sys/unix"
+)
+
+// Load reads a file. Where something is wrong with it, the error is about all
+// of it: what the file says for itself and what this host makes of it.
+func Load(ctx context.Context, path string, overrides config.Overrides, o Options) (*config.Container, error) {
+	c, err := config.Load(path, overrides)
+	var wrong config.Errors
+	if c == nil || !errors.As(err, &wrong) {
+		return c, err
+	}
+	var more config.Errors
+	if errors.As(Check(ctx, c, o), &more) {
+		wrong = append(wrong, more...)
+		wrong.Sort()
+	}
+	return nil, wrong
+}
+
+// Check tells whether a container could start on this host. It starts nothing
+// and takes no IDs.
+func Check(ctx context.Context, c *config.Container, o Options) error {
+	_, err := plan(ctx, c, idpool.Block{Base: c.Users.Base, Size: c.Users.Size}, o)
+	return err
+}
+
+// Plan tells what a start would do now. It takes a block of IDs to know which,
+// and gives it back; without root it can't, and Base is 0.
+func (l *Launcher) Plan(ctx context.Context, c *config.Container, o Options) (*Plan, error) {
+	block := idpool.Block{Base: c.Users.Base, Size: c.Users.Size}
+	if unix.Geteuid() == 0 {
+		lease, err := l.Pool.Acquire(ctx, idpool.Request{Name: c.Name, Base: c.Users.Base, Size: c.Users.Size})
+		if err != nil {
+			return nil, at(c, "users.map", err)
+		}
+		defer lease.Close()
+		block = lease.Block()
+	}
+	return plan(ctx, c, block, o)
+}
+
+func plan(ctx context.Context, c *config.Container, block idpool.Block, o Options) (*Plan, error) {
+	systemd := &lazyConnection{ctx: ctx}
+	defer systemd.close()
+	host, err := LookAtHost(c, systemd.version)
+	if err != nil {
+		return nil, err
+	}
+	return MakePlan(c, host, block, o)
+}
+
+// lazyConnection connects only when something has to be asked.
+type lazyConnection struct {
+	ctx  context.Context
+	made *connection
+}
+
+func (c *lazyConnection) version() (int, error) {
+	c.made = connect(c.ctx)
+	return c.made.version()
+}
+
+func (c *lazyConnection) close() {
+	if c.made != nil {
+		c.made.close()
+	}
+}

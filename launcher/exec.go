@@ -1,0 +1,263 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"berth/internal/kernel"
+	"berth/internal/nsinit"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exec is a command to run in a container that runs. Empty fields are as the
+// container's payload has them.
+type Exec struct {
+	Args       []string
+	User       string   // name or uid, then optionally :group
+	Dir        string   // working directory
+	Env        []string // KEY=VALUE, added
+	Terminal   bool
+	Term       string // the terminal's type, for TERM
+	LoginShell bool   // instead of Args: the user's shell
+}
+
+// Exec runs a command with all namespaces, the cgroup and the restrictions of a
+// container, and returns its exit status.
+func (l *Launcher) Exec(ctx context.Context, name string, e Exec) (int, error) {
+	if unix.Geteuid() != 0 {
+		return 0, errors.New("cannot enter a container: it takes root; run berth with sudo")
+	}
+	state, err := ReadState(name)
+	if err != nil {
+		return 0, err
+	}
+	leader, err := state.Leader.open()
+	if err != nil {
+		return 0, &NotRunningError{name}
+	}
+	defer leader.Close()
+	x := &execution{Launcher: l, state: state, leader: leader, process: state.command(e)}
+	// The parent-death signal belongs to a thread.
+	thread := newThread()
+	defer thread.stop()
+	if err := thread.do(x.start); err != nil {
+		return 0, errors.Join(err, thread.do(x.abort))
+	}
+	return x.wait()
+}
+
+// command is the payload's description with what a command changes of it.
+func (s *State) command(e Exec) nsinit.Process {
+	p := s.Process
+	p.Args, p.LoginShell, p.Terminal, p.Boot = e.Args, e.LoginShell, e.Terminal, false
+	if e.User != "" {
+		p.User = e.User
+	}
+	if e.Dir != "" {
+		p.Dir = e.Dir
+	}
+	if e.Terminal && e.Term != "" {
+		p.Env = append(p.Env, "TERM="+e.Term)
+	}
+	p.Env = append(p.Env, e.Env...)
+	return p
+}
+
+// execution is a command in a container.
+type execution struct {
+	*Launcher
+	state   *State
+	leader  *os.File // pidfd of the container's PID 1
+	process nsinit.Process
+
+	conn    *nsinit.Conn
+	helper  *os.Process // joins the namespaces
+	child   *os.Process // runs in them
+	session session
+}
+
+// start runs on a thread that stays until the command has ended.
+func (x *execution) start() error {
+	streams, err := connectStreams(x.Stdio, x.process)
+	if err != nil {
+		return err
+	}
+	x.session = session{stdio: x.Stdio, streams: streams, typed: true, restore: func() {}}
+	if err := x.join(); err != nil {
+		return err
+	}
+	var files []*os.File
+	if x.process.Terminal {
+		t, err := x.openTerminal()
+		if err != nil {
+			return err
+		}
+		defer t.slave.Close()
+		if x.Stdio.In != nil {
+			t.resize(x.Stdio.In)
+		}
+		x.session.terminal = t
+		files = []*os.File{t.slave}
+	}
+	if err := setRlimits(x.child.Pid, x.state.Rlimits); err != nil {
+		return err
+	}
+	if err := x.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...); err != nil {
+		return err
+	}
+	_, files, err = x.conn.ReceiveKind(nsinit.Started)
+	if err != nil {
+		return err
+	}
+	nsinit.CloseAll(files)
+	x.session.target, err = kernel.OpenPidfd(x.child.Pid)
+	return err
+}
+
+// join starts berth again in the container's cgroup. Before Go runs there it
+// enters the namespaces, and forks into the PID namespace.
+func (x *execution) join() error {
+	conn, end, err := nsinit.Pair()
+	if err != nil {
+		return err
+	}
+	defer end.Close()
+	x.conn = conn
+	setup, err := nsinit.Setup{Process: x.process}.File()
+	if err != nil {
+		return err
+	}
+	defer setup.Close()
+	cgroup, err := x.openCgroup()
+	if err != nil {
+		return err
+	}
+	defer cgroup.Close()
+	first := 0
+	if !x.state.Users.MapRoot {
+		first = 1
+	}
+	x.helper, err = os.StartProcess("/proc/self/exe",
+		[]string{nsinit.ExecName, strconv.Itoa(joinedNamespaces), strconv.Itoa(first)},
+		&os.ProcAttr{
+			Dir: "/",
+			Env: []string{"GOGC=off"},
+			// enter.c expects the leader behind the socket and the setup.
+			Files: append(x.session.streams.child[:], end, setup, x.leader),
+			Sys: &syscall.SysProcAttr{
+				UseCgroupFD: true, CgroupFD: int(cgroup.Fd()),
+				Setsid: true, Pdeathsig: syscall.SIGKILL,
+			},
+		})
+	if err != nil {
+		return cannot("enter the container", err)
+	}
+	x.session.streams.closeChild()
+	end.Close()
+	m, files, err := conn.ReceiveKind(nsinit.Joined)
+	nsinit.CloseAll(files)
+	if err != nil {
+		return cannot("enter the container", err)
+	}
+	if _, err := x.helper.Wait(); err != nil {
+		return cannot("enter the container", err)
+	}
+	x.helper = nil
+	x.child, err = os.FindProcess(m.PID)
+	return err
+}
+
+// joinedNamespaces are all that a container can have of its own. One that it
+// shares with the host is joined as well, to no effect.
+const joinedNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
+	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+
+// openCgroup opens the cgroup that the container's PID 1 is in now: the
+// payload's, or what an init has made for itself.
+func (x *execution) openCgroup() (*os.File, error) {
+	path, err := kernel.CgroupOf(x.state.Leader.PID)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(path+"/", "/"+x.state.Scope+"/") {
+		return nil, fmt.Errorf("cannot enter the container: its PID 1 is in the cgroup %q, outside of %s", path, x.state.Scope)
+	}
+	return kernel.OpenPath(kernel.CgroupRoot + path)
+}
+
+// openTerminal opens a pseudoterminal of the container. Its files may be
+// anything by now: only what is the kernel's own ptmx device on a devpts is used.
+func (x *execution) openTerminal() (*terminal, error) {
+	root, err := kernel.OpenPath(fmt.Sprintf("/proc/%d/root", x.state.Leader.PID))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := kernel.SignalPidfd(x.leader, 0); err != nil {
+		return nil, &NotRunningError{x.state.Name}
+	}
+	pts, err := kernel.OpenIn(root, "/dev/pts", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, cannot("open a terminal in the container", err)
+	}
+	defer pts.Close()
+	if kernel.FSName(pts) != "devpts" {
+		return nil, errors.New("cannot open a terminal in the container: its /dev/pts is not a devpts")
+	}
+	base := int(x.state.Users.Base)
+	return openTerminal(pts, kernel.Owner{UID: base, GID: base})
+}
+
+// wait looks after the command until it ends.
+func (x *execution) wait() (int, error) {
+	signals, stop := x.session.receive()
+	defer stop()
+	x.session.begin()
+	defer x.session.restore()
+	type result struct {
+		state *os.ProcessState
+		err   error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		state, err := x.child.Wait()
+		ended <- result{state, err}
+	}()
+	for {
+		select {
+		case received := <-signals:
+			x.session.signal(received)
+		case r := <-ended:
+			x.conn.Close()
+			x.session.streams.expire() // what it left in the background may go on
+			x.session.end()
+			if r.err != nil {
+				return 0, cannot("wait for the command", r.err)
+			}
+			return exitStatus(unix.WaitStatus(r.state.Sys().(syscall.WaitStatus))), nil
+		}
+	}
+}
+
+// abort ends what a failed start has begun.
+func (x *execution) abort() error {
+	if x.conn != nil {
+		x.conn.Close()
+	}
+	for _, p := range []*os.Process{x.helper, x.child} {
+		if p != nil {
+			_ = p.Kill()
+			_, _ = p.Wait()
+		}
+	}
+	if x.session.streams != nil {
+		x.session.streams.closeAll()
+	}
+	return nil
+}

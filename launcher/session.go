@@ -1,0 +1,85 @@
+package launcher
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"berth/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// session connects one process in a container with berth's own streams,
+// terminal and signals: the payload, or a command beside it.
+type session struct {
+	stdio    Stdio
+	streams  *streams
+	terminal *terminal // nil: none
+	typed    bool      // somebody types on the terminal: it isn't just an init's console
+	target   *os.File  // pidfd that signals go to
+	restore  func()
+}
+
+// forwarded are the signals that are the process' business, not berth's.
+var forwarded = []os.Signal{
+	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM,
+}
+
+// receive starts to collect signals. SIGPIPE is among them so that it doesn't
+// end berth: a closed output is noticed where it is written to.
+func (s *session) receive() (signals chan os.Signal, stop func()) {
+	signals = make(chan os.Signal, 16)
+	signal.Notify(signals, append(forwarded, unix.SIGWINCH, unix.SIGPIPE)...)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// signal passes a signal on.
+func (s *session) signal(received os.Signal) {
+	switch received {
+	case unix.SIGPIPE:
+	case unix.SIGWINCH:
+		if s.terminal != nil && s.stdio.In != nil {
+			s.terminal.resize(s.stdio.In)
+		}
+	default:
+		_ = kernel.SignalPidfd(s.target, received.(syscall.Signal)) // it may have ended
+	}
+}
+
+// begin starts to copy.
+func (s *session) begin() {
+	s.restore = func() {}
+	s.streams.pump()
+	if s.terminal == nil {
+		return
+	}
+	var log *journal
+	if s.typed {
+		if IsTerminal(s.stdio.In) {
+			if restore, err := rawMode(s.stdio.In); err == nil {
+				s.restore = sync.OnceFunc(restore)
+			}
+		}
+		go typeInto(s.terminal.master, s.stdio.In)
+	} else {
+		log = s.streams.logs[0]
+	}
+	s.streams.pumps.Go(func() { copyOutput(s.terminal.master, s.stdio.Out, log) })
+}
+
+// end waits for the rest of the output and puts the terminal right.
+func (s *session) end() {
+	s.streams.wait()
+	s.restore()
+}
+
+// typeInto copies what is typed; at its end the process gets the terminal's
+// end-of-file character.
+func typeInto(master, in *os.File) {
+	if _, err := io.Copy(master, in); err == nil {
+		_, _ = master.Write([]byte{4})
+	}
+}
