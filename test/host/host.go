@@ -18,6 +18,10 @@
 // The host dies with the process that booted it, however that ends, unless it
 // was booted detached. What a dead one leaves on disk goes at the next Boot.
 //
+// It works the same where the machine's PID 1 is systemd: tests that break things
+// belong in a host that ends. Its cgroup is then at the top of the hierarchy,
+// beside systemd's slices, and systemd leaves it alone.
+//
 // Limitations: root is needed, as is util-linux. The network is a loopback. The
 // controllers are those that the machine has for cgroup v2, none where version
 // 1 holds them: then MemoryMax= and its like are accepted and not enforced.

@@ -44,6 +44,9 @@ func register(name string) (id string, lock *os.File, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot register a host: %w", err)
 	}
+	if (state{ID: filepath.Base(dir)}).alive() {
+		return "", nil, errors.Join(fmt.Errorf("cannot register host %q: it runs from another cache directory", name), os.Remove(dir))
+	}
 	lock, err = lockFile(filepath.Join(dir, "lock"), unix.LOCK_EX|unix.LOCK_NB)
 	return filepath.Base(dir), lock, err
 }

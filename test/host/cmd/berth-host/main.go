@@ -7,6 +7,7 @@
 //	berth-host exec -- CMD…               a command in that one (a shell without CMD)
 //	berth-host down                       ends it
 //	berth-host root                       prints where the suite's pristine root lies
+//	berth-host roots                      builds all that are missing; the canary may fail
 //
 // Only root can boot hosts. With several suites up, -suite names the one meant.
 package main
@@ -39,13 +40,13 @@ func main() {
 
 func run(args []string) (int, error) {
 	verb := ""
-	if len(args) > 0 && slices.Contains([]string{"up", "exec", "down", "root"}, args[0]) {
+	if len(args) > 0 && slices.Contains([]string{"up", "exec", "down", "root", "roots"}, args[0]) {
 		verb, args = args[0], args[1:]
 	}
 	flags := flag.NewFlagSet("berth-host", flag.ExitOnError)
 	suite := flags.String("suite", host.DefaultSuite, "Debian release to run")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: berth-host [up|exec|down|root] [-suite SUITE] [-- CMD…]")
+		fmt.Fprintln(flags.Output(), "usage: berth-host [up|exec|down|root|roots] [-suite SUITE] [-- CMD…]")
 		flags.PrintDefaults()
 	}
 	flags.Parse(args)
@@ -75,6 +76,8 @@ func run(args []string) (int, error) {
 		return 0, h.Close()
 	case "root":
 		return 0, printRoot(ctx, *suite)
+	case "roots":
+		return 0, buildRoots(ctx)
 	}
 	h, err := host.Boot(ctx, options)
 	if err != nil {
@@ -111,6 +114,20 @@ func printRoot(ctx context.Context, name string) error {
 	}
 	_, err = fmt.Println(root)
 	return err
+}
+
+func buildRoots(ctx context.Context) error {
+	for _, suite := range host.Suites() {
+		_, err := host.Root(ctx, suite, os.Stderr)
+		if err != nil && suite.Canary {
+			fmt.Fprintf(os.Stderr, "berth-host: going on without the canary: %v\n", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // execute runs the command, or a login shell, with our own stdio, passes SIGTERM
