@@ -9,32 +9,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// journal is one of the payload's streams in the journal. Every write names the
+// logStream is one of the payload's streams in the journal. Every write names the
 // container's PID 1 as its sender, as root may (unix(7), SCM_CREDENTIALS), so
 // that journald finds the lines' unit by that process' cgroup: it believes the
 // unit in a stream's header only of senders that belong to none.
-type journal struct {
+type logStream struct {
 	stream *os.File
 	sender []byte // control message
 }
 
-func openJournal(p *Plan, priority int) (*journal, error) {
+func openJournal(p *Plan, priority int) (*logStream, error) {
 	stream, err := units.OpenJournalStream(units.Stream{Identifier: p.Name, Unit: p.Unit.Scope, Priority: priority})
 	if err != nil {
 		return nil, err
 	}
-	return &journal{stream: stream}, nil
+	return &logStream{stream: stream}, nil
 }
 
 // from sets the sender.
-func (j *journal) from(pid int, id uint32) {
+func (j *logStream) from(pid int, id uint32) {
 	if j != nil {
 		j.sender = unix.UnixCredentials(&unix.Ucred{Pid: int32(pid), Uid: id, Gid: id})
 	}
 }
 
 // Write implements io.Writer. Without a journal it does nothing.
-func (j *journal) Write(data []byte) (int, error) {
+func (j *logStream) Write(data []byte) (int, error) {
 	if j == nil {
 		return len(data), nil
 	}
@@ -53,7 +53,7 @@ func (j *journal) Write(data []byte) (int, error) {
 	return written, nil
 }
 
-func (j *journal) close() {
+func (j *logStream) close() {
 	if j != nil {
 		j.stream.Close()
 	}

@@ -3,6 +3,7 @@ package launcher
 import (
 	"context"
 	"errors"
+	"os/signal"
 
 	"berth/config"
 	"berth/idpool"
@@ -36,6 +37,9 @@ func (l *Launcher) Run(ctx context.Context, c *config.Container, o Options) (sta
 // runOnce is one life of a container.
 func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) (ending, error) {
 	unix.Umask(0o022)
+	// Until the payload runs, a signal is for berth: it ends the start.
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer stop()
 	systemd := connect(ctx)
 	defer systemd.close()
 	name, err := claimName(c.Name)

@@ -56,7 +56,7 @@ func (s *session) begin() {
 	if s.terminal == nil {
 		return
 	}
-	var log *journal
+	var log *logStream
 	if s.typed {
 		if IsTerminal(s.stdio.In) {
 			if restore, err := rawMode(s.stdio.In); err == nil {

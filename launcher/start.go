@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"berth/internal/nsinit"
 	"berth/units"
 
+	"github.com/coreos/go-systemd/v22/journal"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,6 +59,13 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.clone(); err != nil {
 		return err
 	}
+	// An interrupted start fails where it waits: for the child, or for systemd.
+	defer context.AfterFunc(ctx, func() { _ = s.child.Kill() })()
+	defer func() {
+		if ctx.Err() != nil && err != nil {
+			err = cannot("start the container", context.Cause(ctx))
+		}
+	}()
 	s.startScope(ctx)
 	if s.stage.userns, err = kernel.OpenNS(s.child.Pid, "user"); err != nil {
 		return err
@@ -245,7 +254,6 @@ func (s *start) childError(err error) error {
 	if waitErr != nil {
 		return cannot("start the container", waitErr)
 	}
-	s.child = nil
 	return fmt.Errorf("cannot start the container: its first process ended early (%s)", state)
 }
 
@@ -267,6 +275,7 @@ func (s *start) publish() error {
 	if state.Leader, err = identify(s.child.Pid); err != nil {
 		return cannot("identify the container's PID 1", err)
 	}
+	s.logWarnings()
 	if payload > 0 {
 		state.Payload, _ = identify(payload) // it may end at any time
 	}
@@ -275,6 +284,16 @@ func (s *start) publish() error {
 	}
 	s.leader = state.Leader
 	return s.claim.publish(state)
+}
+
+// logWarnings writes what --best-effort went on without to the journal of the
+// container's unit, which journald finds by OBJECT_PID: systemd.journal-fields(7).
+func (s *start) logWarnings() {
+	for _, warning := range s.plan.Warnings {
+		_ = journal.Send(warning, journal.PriWarning, map[string]string{ // told on stderr as well
+			"SYSLOG_IDENTIFIER": "berth", "CONTAINER_NAME": s.plan.Name, "OBJECT_PID": strconv.Itoa(s.child.Pid),
+		})
+	}
 }
 
 // abort ends what a failed start has begun, and leaves nothing.

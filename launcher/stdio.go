@@ -20,8 +20,8 @@ type streams struct {
 	outer  Stdio
 	child  [3]*os.File // what the payload gets, until it is started
 	pumps  sync.WaitGroup
-	pipes  []*os.File  // berth's ends of the pipes for output
-	logs   [2]*journal // nil: there is no journal
+	pipes  []*os.File    // berth's ends of the pipes for output
+	logs   [2]*logStream // nil: there is no journal
 	inPipe *os.File
 }
 
@@ -124,7 +124,7 @@ func (s *streams) wait() {
 // copyOutput copies to berth's own stream and to the journal. When nobody reads
 // the former any more, the payload gets to know as from any closed pipe. A
 // journal that fails is done without.
-func copyOutput(from, to *os.File, log *journal) {
+func copyOutput(from, to *os.File, log *logStream) {
 	defer from.Close()
 	buf := make([]byte, 64<<10)
 	for {
