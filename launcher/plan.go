@@ -155,7 +155,7 @@ func (d *draft) property(s config.Setting) {
 	}
 	if reason := d.host.cannotEnforce(setting); reason != "" {
 		d.unenforceable(config.Error{Pos: s.Pos, Key: "resources." + s.Name, Msg: reason})
-		if d.host.SystemdVersion < setting.Since {
+		if setting.Since > oldestSystemd && d.host.SystemdVersion < setting.Since {
 			return // this systemd would refuse it
 		}
 	}
