@@ -48,7 +48,7 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 		fmt.Fprintf(&b, "%s  %s\n", p.paint(fmt.Sprintf("%12s", key), bold), fmt.Sprintf(format, args...))
 	}
 	line("Name", "%s", i.Name)
-	line("Description", "%s", i.Description)
+	line("Description", "%s", printable(i.Description))
 	line("State", "%s (%s) since %s", i.Unit.Active, i.Unit.Sub, i.Started.Local().Format(time.RFC3339))
 	line("Unit", "%s", i.Scope)
 	line("Cgroup", "%s", i.Unit.ControlGroup)
@@ -66,7 +66,7 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 		if n == 0 {
 			key = "Mounts"
 		}
-		line(key, "%s", formatMount(mount))
+		line(key, "%s", printable(formatMount(mount)))
 	}
 	_, err := fmt.Fprint(w, b.String())
 	return err
@@ -91,8 +91,7 @@ func sortedValues(m map[string]string) []string {
 }
 
 // formatMount prints a line of mountinfo as "TARGET  TYPE  OPTIONS"; see
-// proc_pid_mountinfo(5). Names there are escaped, so nothing can command the
-// terminal.
+// proc_pid_mountinfo(5).
 func formatMount(line string) string {
 	before, after, found := strings.Cut(line, " - ")
 	fields, fs := strings.Fields(before), strings.Fields(after)
