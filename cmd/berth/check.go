@@ -24,7 +24,7 @@ Exits with 0 when the files are right, else with 1.`,
 		Example: `berth check web
 berth check --json ./*.toml`,
 		GroupID:           groupFiles,
-		Args:              some("a FILE"),
+		Args:              some(aFile),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, command := splitArgs(cmd, args)

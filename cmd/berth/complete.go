@@ -32,8 +32,8 @@ func completeNames(_ *cobra.Command, args []string, _ string) ([]cobra.Completio
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFile completes the first argument to a file: one of those that a bare
-// name means, or a path to a TOML file.
+// completeFile completes the first argument as completeFiles does, and what
+// follows to nothing.
 func completeFile(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -42,16 +42,20 @@ func completeFile(cmd *cobra.Command, args []string, toComplete string) ([]cobra
 }
 
 func completeFiles(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if strings.Contains(toComplete, "/") {
-		return []cobra.Completion{"toml"}, cobra.ShellCompDirectiveFilterFileExt
-	}
-	files := bareNames(fileDirs())
-	if len(files) == 0 {
-		return []cobra.Completion{"toml"}, cobra.ShellCompDirectiveFilterFileExt
-	}
+	return fileCompletions(fileDirs(), toComplete)
+}
+
+// fileCompletions offers what a bare name may mean and the TOML files here, or
+// leaves paths to the shell.
+func fileCompletions(dirs []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	here, _ := filepath.Glob("*.toml")
-	dirs, _ := filepath.Glob("*/")
-	return slices.Concat(files, here, dirs), cobra.ShellCompDirectiveNoFileComp
+	names := slices.DeleteFunc(slices.Concat(bareNames(dirs), here), func(name string) bool {
+		return !strings.HasPrefix(name, toComplete)
+	})
+	if len(names) == 0 {
+		return []cobra.Completion{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // bareNames lists the names that need no path.

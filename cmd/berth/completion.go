@@ -17,7 +17,7 @@ where the shells look.`,
 berth completion zsh > "${fpath[1]}/_berth"
 berth completion fish > ~/.config/fish/completions/berth.fish`,
 		GroupID:   groupBerth,
-		Args:      exactly("a SHELL"),
+		Args:      exactly(aShell),
 		ValidArgs: shells,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()

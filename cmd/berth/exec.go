@@ -39,7 +39,7 @@ echo 'select 1' | berth exec db -- psql`,
 
 // nameAndCommand wants NAME -- CMD….
 func nameAndCommand(cmd *cobra.Command, args []string) error {
-	if err := oneBeforeDash("a NAME")(cmd, args); err != nil {
+	if err := oneBeforeDash(aName)(cmd, args); err != nil {
 		return err
 	}
 	if _, command := splitArgs(cmd, args); len(command) == 0 {

@@ -24,7 +24,7 @@ restrictions.`,
 		Example: `berth inspect web
 berth inspect web --json | jq .namespaces`,
 		GroupID:           groupLook,
-		Args:              exactly("a NAME"),
+		Args:              exactly(aName),
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, err := launcher.Inspect(cmd.Context(), args[0])

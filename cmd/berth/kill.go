@@ -20,7 +20,7 @@ systemctl kill berth-NAME.scope reaches all of them.`,
 		Example: `berth kill web -s HUP
 berth kill web --signal=SIGKILL`,
 		GroupID:           groupContainers,
-		Args:              some("a NAME"),
+		Args:              some(aName),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			signal, err := config.Signal(name)

@@ -24,11 +24,14 @@ berth logs web -b --priority=err --output=json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return missing(cmd, "a NAME")
+				return missing(cmd, string(aName))
 			case args[0] == "--help" || args[0] == "-h":
 				return cmd.Help()
 			case strings.HasPrefix(args[0], "-"):
 				return fmt.Errorf("cannot show the logs: the NAME comes before journalctl's options, as in berth logs web %s", args[0])
+			}
+			if err := aName.check(args[0]); err != nil {
+				return err
 			}
 			return journalctl(args[0], args[1:])
 		},

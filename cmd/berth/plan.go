@@ -15,7 +15,7 @@ of the OCI runtime specification.`,
 		Example: `berth plan web
 berth plan web --json | jq .oci`,
 		GroupID:           groupFiles,
-		Args:              oneBeforeDash("a FILE"),
+		Args:              oneBeforeDash(aFile),
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			words, command := splitArgs(cmd, args)

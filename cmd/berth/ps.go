@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ func psTable(list []launcher.Summary, now time.Time) *table {
 	for _, s := range list {
 		t.add(s.Name, s.State, age(s.Started, now), optional(uint64(s.PID)), optional(uint64(s.Base)),
 			counted(s.Tasks, func(n uint64) string { return strconv.FormatUint(n, 10) }),
-			counted(s.Memory, formatBytes), commandLine(s.Command))
+			counted(s.Memory, formatBytes), cmp.Or(commandLine(s.Command), "-"))
 		row := t.rows[len(t.rows)-1]
 		if s.State != "running" {
 			row[1].style = yellow

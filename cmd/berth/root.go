@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"berth/internal/nearest"
 
@@ -89,75 +87,4 @@ func flagError(cmd *cobra.Command, err error) error {
 		return needsDash(cmd, before)
 	}
 	return fmt.Errorf("cannot read the options: %w; see %s --help", err, cmd.CommandPath())
-}
-
-func takesCommand(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, "-- CMD") }
-
-// needsDash is the error of a command that stands before "--".
-func needsDash(cmd *cobra.Command, args []string) error {
-	return fmt.Errorf(`cannot use %q: a command stands behind "--", as in %s %s -- %s …`,
-		args[1], cmd.CommandPath(), args[0], args[1])
-}
-
-// splitArgs parts what berth is to work on from the command behind "--".
-func splitArgs(cmd *cobra.Command, args []string) (words, command []string) {
-	dash := cmd.ArgsLenAtDash()
-	if dash < 0 {
-		return args, nil
-	}
-	return args[:dash], slices.Clone(args[dash:])
-}
-
-// oneBeforeDash wants one argument, and a command only behind "--".
-func oneBeforeDash(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		words, command := splitArgs(cmd, args)
-		switch {
-		case len(words) == 1:
-			return nil
-		case len(words) == 0:
-			return missing(cmd, what)
-		case command == nil:
-			return needsDash(cmd, words)
-		}
-		return tooMany(cmd, words[1])
-	}
-}
-
-// exactly wants one argument.
-func exactly(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch len(args) {
-		case 0:
-			return missing(cmd, what)
-		case 1:
-			return nil
-		}
-		return tooMany(cmd, args[1])
-	}
-}
-
-// some wants one argument or more.
-func some(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if words, _ := splitArgs(cmd, args); len(words) == 0 {
-			return missing(cmd, what)
-		}
-		return nil
-	}
-}
-
-func none(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return tooMany(cmd, args[0])
-	}
-	return nil
-}
-
-func missing(cmd *cobra.Command, what string) error {
-	return fmt.Errorf("cannot run %s: %s is missing; the usage is %s", cmd.CommandPath(), what, cmd.UseLine())
-}
-
-func tooMany(cmd *cobra.Command, arg string) error {
-	return fmt.Errorf("cannot run %s: %q is one argument too many; the usage is %s", cmd.CommandPath(), arg, cmd.UseLine())
 }

@@ -30,7 +30,7 @@ berth run ./web.toml --name=web2 -p MemoryMax=1G
 berth run web -- nginx -t`,
 		GroupID:           groupContainers,
 		Annotations:       map[string]string{runsPayload: "yes"},
-		Args:              oneBeforeDash("a FILE"),
+		Args:              oneBeforeDash(aFile),
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			words, command := splitArgs(cmd, args)

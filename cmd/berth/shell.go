@@ -14,7 +14,7 @@ Exits as berth run does.`,
 berth shell web --user=www-data`,
 		GroupID:           groupContainers,
 		Annotations:       map[string]string{runsPayload: "yes"},
-		Args:              exactly("a NAME"),
+		Args:              exactly(aName),
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e := options.exec(cmd)

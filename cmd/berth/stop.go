@@ -15,7 +15,7 @@ after the scope's TimeoutStopSec gets SIGKILL. The same as
 systemctl stop berth-NAME.scope.`,
 		Example:           "berth stop web",
 		GroupID:           groupContainers,
-		Args:              some("a NAME"),
+		Args:              some(aName),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return each(cmd, args, func(name string) error { return launcher.Stop(cmd.Context(), name) })
