@@ -139,25 +139,8 @@ func (t *planText) root() {
 	t.row("left out", wrap(t.Root.Hidden))
 }
 
-// wrap writes a list with a few elements to a line.
-func wrap(list []string) string {
-	const width = 80
-	var text strings.Builder
-	column := 0
-	for i, s := range list {
-		switch {
-		case i == 0:
-		case column+len(s) > width:
-			text.WriteString("\n  \t")
-			column = 0
-		default:
-			text.WriteByte(' ')
-		}
-		text.WriteString(s)
-		column += len(s) + 1
-	}
-	return text.String()
-}
+// wrap writes a list into a cell of several lines.
+func wrap(list []string) string { return strings.Join(fold(list, 80), "\n  \t") }
 
 func (t *planText) mounts() {
 	t.section("Mounts")

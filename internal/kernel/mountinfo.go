@@ -1,0 +1,67 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// MountInfo is one line of a mountinfo file, as far as it is of use here. See
+// proc_pid_mountinfo(5).
+type MountInfo struct {
+	Device  string   // major:minor of the file system
+	Target  string   // where it is mounted, below the process' root
+	Type    string   // of the file system
+	Options []string // of the file system, not those of the mount
+}
+
+// Mounts lists the mounts that the calling thread sees, in the order in which
+// they were made: a later one covers an earlier one of the same target.
+func Mounts() ([]MountInfo, error) {
+	data, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the mounts: %w", err)
+	}
+	var list []MountInfo
+	for line := range strings.Lines(string(data)) {
+		m, ok := parseMountInfo(line)
+		if !ok {
+			return nil, fmt.Errorf("cannot parse the mount %q", line)
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// parseMountInfo reads a line. A " - " ends the optional fields in its middle,
+// and the source after it can be empty.
+func parseMountInfo(line string) (MountInfo, bool) {
+	before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
+	mount, fs := strings.Split(before, " "), strings.Split(after, " ")
+	if !ok || len(mount) < 6 || len(fs) < 3 {
+		return MountInfo{}, false
+	}
+	return MountInfo{
+		Device:  mount[2],
+		Target:  unescape(mount[4]),
+		Type:    fs[0],
+		Options: strings.Split(fs[len(fs)-1], ","),
+	}, true
+}
+
+// unescape replaces \ooo, which stands for blanks and backslashes.
+func unescape(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}
