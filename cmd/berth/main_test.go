@@ -155,6 +155,25 @@ func TestWithoutArguments(t *testing.T) {
 	}
 }
 
+// TestHelpText compares the help of berth and of one command with
+// testdata/help.txt; the texts of all are in the reference.
+func TestHelpText(t *testing.T) {
+	const file = "testdata/help.txt"
+	got := "$ berth --help\n" + berth("--help").Stdout + "\n$ berth kill --help\n" + berth("kill", "--help").Stdout
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("-want +got, go test -update writes it:\n%s", diff)
+	}
+}
+
 func TestHelpOfCommand(t *testing.T) {
 	want := berth("run", "--help")
 	if want.Status != 0 || want.Stderr != "" {

@@ -54,7 +54,7 @@ them. See berth.toml(5) for the files.`,
 		runCommand(), execCommand(), shellCommand(), stopCommand(), killCommand(),
 		psCommand(), inspectCommand(), logsCommand(),
 		checkCommand(), planCommand(),
-		poolCommand(),
+		poolCommand(), doctorCommand(),
 		completionCommand(), versionCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {

@@ -31,9 +31,6 @@ func printJSON(w io.Writer, value any) error {
 // Rendition".
 const (
 	bold   = "1"
-	dim    = "2"
-	red    = "31"
-	green  = "32"
 	yellow = "33"
 )
 

@@ -34,10 +34,10 @@ func TestColoursOnlyOnTerminals(t *testing.T) {
 	if colours(null) || colours(&bytes.Buffer{}) {
 		t.Error("colours for what is no terminal")
 	}
-	if got := palette(true).paint("x", red); got != "\x1b[31mx\x1b[0m" {
+	if got := palette(true).paint("x", yellow); got != "\x1b[33mx\x1b[0m" {
 		t.Errorf("painted: got %q", got)
 	}
-	if got := palette(false).paint("x", red); got != "x" {
+	if got := palette(false).paint("x", yellow); got != "x" {
 		t.Errorf("not painted: got %q", got)
 	}
 }
