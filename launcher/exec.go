@@ -115,9 +115,11 @@ func (x *execution) start() error {
 	if err != nil {
 		return err
 	}
-	nsinit.CloseAll(files)
-	x.session.target, err = kernel.OpenPidfd(x.child.Pid)
-	return err
+	if len(files) != 1 {
+		return errors.New("internal error: the command's pidfd did not come")
+	}
+	x.session.target = files[0]
+	return x.conn.ReceiveExec()
 }
 
 // join starts berth again in the container's cgroup. Before Go runs there it

@@ -193,6 +193,7 @@ func (d *draft) process() {
 	d.plan.StopSignal = signal
 	d.plan.Setup = nsinit.Setup{
 		Root:     stageRoot,
+		Scope:    d.plan.Unit.Scope,
 		Hostname: c.Process.Hostname,
 		Loopback: c.Network.Mode == "private",
 		OpenFS:   openedInside(d.plan.Mounts, c.Network.Mode),

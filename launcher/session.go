@@ -18,7 +18,8 @@ type session struct {
 	stdio    Stdio
 	streams  *streams
 	terminal *terminal // nil: none
-	typed    bool      // somebody types on the terminal: it isn't just an init's console
+	typed    bool      // somebody types on the terminal
+	console  *console  // not nil: the terminal is an init's
 	target   *os.File  // pidfd that signals go to
 	restore  func()
 }
@@ -56,6 +57,10 @@ func (s *session) begin() {
 	if s.terminal == nil {
 		return
 	}
+	var from io.ReadCloser = s.terminal.master
+	if s.console != nil {
+		from = s.console
+	}
 	var log *logStream
 	if s.typed {
 		if IsTerminal(s.stdio.In) {
@@ -67,11 +72,14 @@ func (s *session) begin() {
 	} else {
 		log = s.streams.logs[0]
 	}
-	s.streams.pumps.Go(func() { copyOutput(s.terminal.master, s.stdio.Out, log) })
+	s.streams.pumps.Go(func() { copyOutput(from, s.stdio.Out, log) })
 }
 
 // end waits for the rest of the output and puts the terminal right.
 func (s *session) end() {
+	if s.console != nil {
+		s.console.hangUp()
+	}
 	s.streams.wait()
 	s.restore()
 }

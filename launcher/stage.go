@@ -205,10 +205,12 @@ func (s *stage) make(m Mount) (*os.File, error) {
 	case "cgroup2":
 		return cloneHost(kernel.CgroupRoot+s.cgroup, 0, attributes(m.Flags))
 	case "console":
-		return s.console(m)
+		return s.openConsole(m)
 	case "devpts":
 		mnt, err := s.fromInside(m)
-		s.pts = mnt
+		if err == nil {
+			s.pts, err = kernel.OpenIn(mnt, "/", unix.O_PATH) // for the console
+		}
 		return mnt, err
 	case "proc", "mqueue":
 		return s.fromInside(m)

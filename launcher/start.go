@@ -59,14 +59,14 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.clone(); err != nil {
 		return err
 	}
-	// An interrupted start fails where it waits: for the child, or for systemd.
-	defer context.AfterFunc(ctx, func() { _ = s.child.Kill() })()
+	// An interrupted start fails where it waits for the child.
+	defer context.AfterFunc(ctx, s.conn.Shut)()
 	defer func() {
 		if ctx.Err() != nil && err != nil {
 			err = cannot("start the container", context.Cause(ctx))
 		}
 	}()
-	s.startScope(ctx)
+	s.startScope(context.WithoutCancel(ctx))
 	if s.stage.userns, err = kernel.OpenNS(s.child.Pid, "user"); err != nil {
 		return err
 	}
@@ -78,10 +78,11 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.stage.build(); err != nil {
 		return err
 	}
-	if err := <-s.job; err != nil {
+	err = <-s.job
+	s.job = nil
+	if err != nil {
 		return err
 	}
-	s.job = nil
 	if err := s.enterScope(); err != nil {
 		return err
 	}
@@ -93,6 +94,11 @@ func (s *start) run(ctx context.Context) (err error) {
 		return errors.New("internal error: the container did not send its payload's pidfd")
 	}
 	s.payload = files[0]
+	if s.plan.Setup.Process.Boot {
+		if err := s.conn.ReceiveExec(); err != nil {
+			return err
+		}
+	}
 	s.stage.close()
 	return nil
 }
@@ -120,8 +126,9 @@ func (s *start) clone() error {
 			Cloneflags:  namespaces(s.plan),
 			UidMappings: maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
 			Credential: &syscall.Credential{},
-			Setsid:     true,
-			Pdeathsig:  syscall.SIGKILL,
+			// It has a session of its own, but no parent-death signal yet: it
+			// ends with this process by the end of their connection.
+			Setsid: true,
 		},
 	}
 	if !s.plan.Users.MapRoot {
@@ -148,11 +155,19 @@ func namespaces(p *Plan) uintptr {
 	return flags
 }
 
-// startScope has systemd start the scope around the first process.
+// startScope has systemd start the scope around the first process. It isn't
+// interrupted: what systemd was asked for has to be known before it is undone.
 func (s *start) startScope(ctx context.Context) {
 	s.job = make(chan error, 1)
-	go func() { s.job <- s.scope(ctx) }()
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, systemdTimeout)
+		defer cancel()
+		s.job <- s.scope(ctx)
+	}()
 }
+
+// systemdTimeout is how long systemd may take to start a scope.
+const systemdTimeout = 60 * time.Second
 
 // staleUnit is how long the scope of an earlier container of the same name may
 // take to go away: systemd notices the end of the last process a little later
@@ -240,7 +255,9 @@ func (s *start) enterScope() error {
 			t.resize(s.Stdio.In)
 		}
 		files = append(files, t.slave)
-		defer t.slave.Close()
+		if !s.plan.Setup.Process.Boot {
+			defer t.slave.Close()
+		}
 	}
 	return s.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...)
 }
@@ -298,15 +315,15 @@ func (s *start) logWarnings() {
 
 // abort ends what a failed start has begun, and leaves nothing.
 func (s *start) abort() error {
+	if s.job != nil {
+		<-s.job // its process must live until it is in: see nsinit's awaitScope
+	}
 	if s.conn != nil {
 		s.conn.Close()
 	}
 	if s.child != nil {
 		_ = s.child.Kill()
 		_, _ = s.child.Wait()
-	}
-	if s.job != nil {
-		<-s.job // systemd collects a scope whose processes have ended
 	}
 	if s.streams != nil {
 		s.streams.closeAll()

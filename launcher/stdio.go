@@ -124,7 +124,7 @@ func (s *streams) wait() {
 // copyOutput copies to berth's own stream and to the journal. When nobody reads
 // the former any more, the payload gets to know as from any closed pipe. A
 // journal that fails is done without.
-func copyOutput(from, to *os.File, log *logStream) {
+func copyOutput(from io.ReadCloser, to *os.File, log *logStream) {
 	defer from.Close()
 	buf := make([]byte, 64<<10)
 	for {
@@ -137,8 +137,8 @@ func copyOutput(from, to *os.File, log *logStream) {
 				return
 			}
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			drain(from, to, buf)
+		if pipe, ok := from.(*os.File); ok && errors.Is(err, os.ErrDeadlineExceeded) {
+			drain(pipe, to, buf)
 		}
 		if err != nil {
 			return

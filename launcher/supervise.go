@@ -27,6 +27,9 @@ func (s *start) supervise() ending {
 		stdio: s.Stdio, streams: s.streams, terminal: s.stage.terminal,
 		typed: s.plan.Setup.Process.Terminal, target: s.payload,
 	}
+	if boot {
+		session.console = &console{terminal: s.stage.terminal}
+	}
 	signals, stop := session.receive()
 	defer stop()
 	s.streams.sender(s.child.Pid, s.plan.Users.Base)
@@ -95,10 +98,16 @@ func (s *start) wait(session *session) int {
 		m, files, err := s.conn.Receive()
 		nsinit.CloseAll(files)
 		if err != nil {
-			break // EOF: PID 1 has ended; nothing it could send is worth more
+			break // EOF: PID 1 has ended, or is an init and has no connection
 		}
 		if m.Kind == nsinit.Exited && reported < 0 {
 			reported = exitStatus(unix.WaitStatus(m.Wait))
+		}
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, s.child.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
 		}
 	}
 	session.end() // before PID 1 is gone for good: it is the sender of what is left to log

@@ -1,8 +1,10 @@
 package launcher
 
 import (
+	"errors"
 	"os"
 	"strconv"
+	"sync/atomic"
 
 	"berth/internal/kernel"
 
@@ -35,17 +37,53 @@ func openTerminal(pts *os.File, owner kernel.Owner) (*terminal, error) {
 	if t.number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN); err != nil {
 		return nil, cannot("number the terminal", err)
 	}
-	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	t.slave, err = t.peer()
+	return t, err
+}
+
+// peer opens the slave.
+func (t *terminal) peer() (*os.File, error) {
+	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, t.master.Fd(), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {
 		return nil, cannot("open the terminal", errno)
 	}
-	t.slave = os.NewFile(slave, "/dev/pts/"+strconv.Itoa(t.number))
-	return t, nil
+	return os.NewFile(slave, "/dev/pts/"+strconv.Itoa(t.number)), nil
 }
 
-// console opens the payload's terminal and returns it as a mount for
+// console is the terminal of an init, which opens and closes it, and has it hung
+// up, as it likes. A master whose slave nobody has open reads EIO, so berth
+// keeps one open until the end.
+type console struct {
+	*terminal
+	ended atomic.Bool
+}
+
+// Read implements io.Reader.
+func (c *console) Read(p []byte) (int, error) {
+	for {
+		n, err := c.master.Read(p)
+		if !errors.Is(err, unix.EIO) || c.ended.Load() {
+			return n, err
+		}
+		c.slave.Close()
+		if c.slave, err = c.peer(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (c *console) Close() error { return c.master.Close() }
+
+// hangUp ends the reading once all that was written is read.
+func (c *console) hangUp() {
+	c.ended.Store(true)
+	c.slave.Close()
+}
+
+// openConsole opens the payload's terminal and returns it as a mount for
 // /dev/console.
-func (s *stage) console(m Mount) (*os.File, error) {
+func (s *stage) openConsole(m Mount) (*os.File, error) {
 	t, err := openTerminal(s.pts, s.owner())
 	if err != nil {
 		return nil, err

@@ -109,7 +109,7 @@ func MountFS(fs *os.File, name string, attrs int, options ...Option) (*os.File, 
 	if err != nil {
 		return nil, fsError(fs, "fsmount "+fs.Name(), err)
 	}
-	return os.NewFile(uintptr(mnt), fs.Name()), nil
+	return os.NewFile(uintptr(mnt), name), nil
 }
 
 // NewFS is OpenFS and MountFS in one, for file systems that take nothing

@@ -74,12 +74,19 @@ func become(cmd command, terminal *os.File) error {
 	if err := kernel.SetThreadUser(cmd.uid, cmd.gid, cmd.groups); err != nil {
 		return err
 	}
-	// The launcher's end is the payload's end, however it comes. Setting a user
-	// has cleared this.
+	if err := dieWithParent(); err != nil { // setting a user has cleared it
+		return err
+	}
+	return explain(cmd, syscall.Exec(cmd.path, cmd.args, cmd.env))
+}
+
+// dieWithParent has the kernel kill this process when the launcher's thread
+// that started it ends, however that comes.
+func dieWithParent() error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_PDEATHSIG: %w", err)
 	}
-	return explain(cmd, syscall.Exec(cmd.path, cmd.args, cmd.env))
+	return nil
 }
 
 func takeTerminal(terminal *os.File) error {

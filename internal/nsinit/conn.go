@@ -66,6 +66,12 @@ func Pair() (*Conn, *os.File, error) {
 // Close closes the launcher's end, which ends a child that still waits.
 func (c *Conn) Close() error { return c.f.Close() }
 
+// Shut makes both ends see the end of the connection, from any thread.
+func (c *Conn) Shut() {
+	_ = unix.Shutdown(int(c.f.Fd()), unix.SHUT_RDWR) // fails where it has ended already
+	runtime.KeepAlive(c)
+}
+
 // Send sends one message with descriptors, which stay the caller's.
 func (c *Conn) Send(m Message, files ...*os.File) error {
 	data, err := json.Marshal(m)
@@ -137,6 +143,22 @@ func (c *Conn) ReceiveKind(kind Kind) (Message, []*os.File, error) {
 		return m, nil, fmt.Errorf("internal error: got message %q instead of %q", m.Kind, kind)
 	}
 	return m, files, nil
+}
+
+// ReceiveExec waits until the child that has said Started about itself has become
+// its program, which closes its end.
+func (c *Conn) ReceiveExec() error {
+	m, files, err := c.Receive()
+	CloseAll(files)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil && m.Kind == Failed:
+		return &Failure{Step: m.Step, Cause: m.Error, Status: m.Status}
+	case err == nil:
+		return fmt.Errorf("internal error: got message %q instead of an exec", m.Kind)
+	}
+	return err
 }
 
 func receivedFiles(oob []byte) ([]*os.File, error) {

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"berth/internal/kernel"
@@ -74,6 +75,11 @@ func start(conn *Conn, s Setup) error {
 	}
 	_, files, err := conn.ReceiveKind(Go)
 	if err != nil {
+		awaitScope(s.Scope)
+		return err
+	}
+	// From here on the launcher's end is this process's end.
+	if err := dieWithParent(); err != nil {
 		return err
 	}
 	if len(files) == 0 {
@@ -86,7 +92,7 @@ func start(conn *Conn, s Setup) error {
 		return err
 	}
 	var terminal *os.File
-	if s.Process.Terminal && len(files) > 1 {
+	if len(files) > 1 {
 		terminal = files[1]
 	}
 	cmd, err := resolve(s.Process)
@@ -161,6 +167,19 @@ func bringUp(name string) error {
 		return fmt.Errorf("cannot bring %s up: %w", name, err)
 	}
 	return nil
+}
+
+// awaitScope lets a start that has failed end in the scope that systemd may be
+// making for it at this moment. A scope whose only process was dead before it
+// was moved in gets no event about its end, and would stay for ever.
+func awaitScope(scope string) {
+	const most = 2 * time.Second
+	for start := time.Now(); time.Since(start) < most; time.Sleep(time.Millisecond) {
+		path, err := kernel.CgroupOf(os.Getpid())
+		if err != nil || filepath.Base(path) == scope {
+			return
+		}
+	}
 }
 
 // enterCgroup makes the scope's cgroup, in which systemd has put this process,
@@ -239,7 +258,7 @@ func execute(conn *Conn, s Setup) error {
 		return err
 	}
 	var terminal *os.File
-	if s.Process.Terminal && len(files) > 0 {
+	if len(files) > 0 {
 		terminal = files[0]
 	}
 	cmd, err := resolve(s.Process)

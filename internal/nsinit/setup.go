@@ -16,6 +16,7 @@ import (
 // decision was taken by the launcher.
 type Setup struct {
 	Root     string   `json:"root,omitempty"`     // path of the built root in the child's mount namespace
+	Scope    string   `json:"scope,omitempty"`    // the unit that systemd puts the container into
 	Hostname string   `json:"hostname,omitempty"` // "" leaves it
 	Loopback bool     `json:"loopback,omitempty"` // bring "lo" up
 	OpenFS   []string `json:"open_fs,omitempty"`  // file system types to open a context of, see kernel.OpenFS
