@@ -59,6 +59,7 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 	if !slices.Equal(i.UIDMap, i.GIDMap) {
 		line("Groups", "%s", formatMaps(i.GIDMap))
 	}
+	line("Root", "%s", printable(i.Root))
 	line("Network", "%s", i.Network)
 	line("Namespaces", "%s", strings.Join(sortedValues(i.Namespaces), " "))
 	for n, mount := range i.Mounts {
