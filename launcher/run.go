@@ -7,6 +7,7 @@ import (
 
 	"berth/config"
 	"berth/idpool"
+	"berth/internal/kernel"
 	"berth/units"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,7 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	// Until the payload runs, a signal is for berth: it ends the start.
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
+	go kernel.WarmUpMigration()
 	systemd := connect(ctx)
 	defer systemd.close()
 	name, err := claimName(c.Name)

@@ -172,7 +172,7 @@ const systemdTimeout = 60 * time.Second
 // staleUnit is how long the scope of an earlier container of the same name may
 // take to go away: systemd notices the end of the last process a little later
 // than berth does.
-const staleUnit = 5 * time.Second
+const staleUnit = time.Second
 
 func (s *start) scope(ctx context.Context) error {
 	manager, err := s.systemd.get()
@@ -199,15 +199,30 @@ func (s *start) scope(ctx context.Context) error {
 	deadline := time.Now().Add(staleUnit)
 	for {
 		err = manager.StartScope(ctx, scope)
-		if !errors.Is(err, units.ErrUnitExists) || time.Now().After(deadline) {
-			break
+		if !errors.Is(err, units.ErrUnitExists) {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return s.takeOver(ctx, manager, scope)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	if errors.Is(err, units.ErrUnitExists) {
-		return fmt.Errorf("%w, though no berth runs it: systemctl stop %s ends it", err, scope.Name)
+}
+
+// takeOver starts a scope whose name is taken though no berth runs it. One
+// without processes is a left-over and makes room.
+func (s *start) takeOver(ctx context.Context, manager *units.Manager, scope units.Scope) error {
+	unit, err := manager.Unit(ctx, scope.Name)
+	if err == nil && unit.ControlGroup != "" {
+		populated, err := kernel.CgroupPopulated(filepath.Join(kernel.CgroupRoot, unit.ControlGroup))
+		if err == nil && populated {
+			return fmt.Errorf("cannot start %q: processes that no berth looks after run in it: systemctl stop %s ends them", scope.Name, scope.Name)
+		}
 	}
-	return err
+	if err := manager.StopUnit(ctx, scope.Name); err != nil && !errors.Is(err, units.ErrNoUnit) {
+		return err
+	}
+	return manager.StartScope(ctx, scope)
 }
 
 // leaf is the cgroup below the scope's that the payload starts in: the scope's
