@@ -30,6 +30,7 @@ type Mount struct {
 	Lower     []string        `json:"lower,omitempty"`  // overlay, uppermost first
 	Upper     string          `json:"upper,omitempty"`  // overlay; "": in memory
 	Work      string          `json:"work,omitempty"`
+	Hidden    []string        `json:"hidden,omitempty"`  // overlay: what it leaves out, as Root.Hidden, below its one lower layer
 	Flags     []string        `json:"flags,omitempty"`   // ro, nosuid, nodev, noexec …
 	Options   []kernel.Option `json:"options,omitempty"` // of the file system
 	IDs       *MountIDs       `json:"ids,omitempty"`     // nil: not idmapped
@@ -66,6 +67,18 @@ var hiddenOfHost = []string{
 	"/var/lib/private", "/var/lib/containers", "/var/lib/docker", "/var/log", "/var/tmp", "/var/spool", "/var/backups",
 }
 
+// hiddenBelow is what of hiddenOfHost lies in a directory, as patterns below it:
+// a file system that is mounted there is an overlay of its own.
+func hiddenBelow(dir string) []string {
+	var list []string
+	for _, pattern := range hiddenOfHost {
+		if rest, ok := strings.CutPrefix(pattern, dir+"/"); ok {
+			list = append(list, "/"+rest)
+		}
+	}
+	return list
+}
+
 // root decides what becomes "/".
 func (d *draft) root() {
 	given := d.Root
@@ -90,7 +103,7 @@ func (d *draft) root() {
 	if given.Volatile == config.VolatileState {
 		root.ReadOnly = true
 	}
-	if hosts && given.Volatile == config.VolatileNo {
+	if hosts && given.Volatile == config.VolatileNo && !given.ReadOnly {
 		d.fail("root.volatile", "the host's own tree is never written: use overlay, state or yes, or give root.directory")
 	}
 	if hosts && root.Type == "overlay" {
@@ -114,7 +127,7 @@ func (d *draft) standardMounts() []Mount {
 	var list []Mount
 	if d.plan.Root.Type == "overlay" && d.Root.Directory == "" {
 		for _, dir := range d.host.OSMounts {
-			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: hiddenBelow(dir), Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
 		}
 	}
 	tmpfs := func(target, mode, size string) Mount {
@@ -199,21 +212,31 @@ func (d *draft) mount(key string, m config.Mount) Mount {
 			out.Options = append(out.Options, kernel.Option{Key: name, Value: value})
 		}
 	}
-	for _, source := range slices.Concat([]string{m.Source}, m.Lower, []string{m.Upper, m.Work}) {
-		if source == "" {
-			continue
-		}
-		s := d.host.Sources[source]
-		if s.Err != "" {
-			d.fail(key+".source", "cannot mount %q: %s", source, s.Err)
-		} else if m.Type == "overlay" && !s.IsDir {
-			d.fail(key+".source", "cannot mount %q: an overlay's layers are directories", source)
-		}
+	d.source(key+".source", m.Source, false)
+	for _, lower := range m.Lower {
+		d.source(key+".source", lower, true)
 	}
+	d.source(key+".upper", m.Upper, true)
+	d.source(key+".work", m.Work, true)
 	if m.Type != "tmpfs" {
 		out.IDs = d.mountIDs(key, m)
 	}
 	return out
+}
+
+// source checks a path of the host that a mount is made of, where there is one;
+// a layer of an overlay is a directory.
+func (d *draft) source(key, path string, layer bool) {
+	if path == "" {
+		return
+	}
+	s := d.host.Sources[path]
+	switch {
+	case s.Err != "":
+		d.fail(key, "cannot mount %q: %s", path, s.Err)
+	case layer && !s.IsDir:
+		d.fail(key, "cannot mount %q: an overlay's layers are directories", path)
+	}
 }
 
 // mountIDs decides how the IDs on disk appear in the container.

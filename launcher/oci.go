@@ -153,12 +153,17 @@ func (r *ociRender) root() *specs.Root {
 		return &specs.Root{Path: root.Directory, Readonly: root.ReadOnly}
 	}
 	r.annotate(annotateRoot, root)
-	for _, pattern := range root.Hidden {
+	r.hide("", root.Hidden)
+	return &specs.Root{Path: root.Directory, Readonly: true}
+}
+
+// hide masks what an overlay leaves out. A runtime takes no glob patterns.
+func (r *ociRender) hide(below string, patterns []string) {
+	for _, pattern := range patterns {
 		if !strings.ContainsAny(pattern, `*?[\`) {
-			r.masked = append(r.masked, pattern)
+			r.masked = append(r.masked, below+pattern)
 		}
 	}
-	return &specs.Root{Path: root.Directory, Readonly: true}
 }
 
 func (r *ociRender) linux() *specs.Linux {
@@ -258,6 +263,7 @@ func (r *ociRender) mount(m Mount) (mount specs.Mount, ok bool) {
 		ociBind(&mount, m, m.Source)
 	case "overlay":
 		r.annotate(annotateMount+m.Target, m)
+		r.hide(m.Target, m.Hidden)
 		ociOverlay(&mount, m)
 	}
 	return mount, true

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,10 @@ func TestMakePlanRefuses(t *testing.T) {
 			`x.toml:7:1: mounts[1].source: cannot mount "/srv/a": no such file or directory`},
 		{"a lower layer that is a file", "[[mounts]]\ntype='overlay'\nsource='/srv/a'\ntarget='/a'", file("/srv/a"),
 			`x.toml:4:1: mounts[0].source: cannot mount "/srv/a": an overlay's layers are directories`},
+		{"an upper layer that is not there", "[[mounts]]\ntype='overlay'\nsource='/srv/a'\nupper='/srv/u'\nwork='/srv/w'\ntarget='/a'", without("/srv/u"),
+			`x.toml:5:1: mounts[0].upper: cannot mount "/srv/u": no such file or directory`},
+		{"a work directory that is a file", "[[mounts]]\ntype='overlay'\nsource='/srv/a'\nupper='/srv/u'\nwork='/srv/w'\ntarget='/a'", file("/srv/w"),
+			`x.toml:6:1: mounts[0].work: cannot mount "/srv/w": an overlay's layers are directories`},
 		{"the owner of a container without root", "process.user = '1'\nusers.map_root = false\n[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'\nidmap='owner'", nil,
 			"x.toml:8:1: mounts[0].idmap: owner is about the container's root, which users.map_root = false removes: use identity or no"},
 		{"the same by default", "process.user = '1'\nusers.map_root = false\n[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'", nil,
@@ -146,4 +151,40 @@ func propertyNames(properties []units.Property) []string {
 		names[i] = p.Name
 	}
 	return names
+}
+
+// What is private in the host's tree is private also where it lies on a file
+// system of its own, whose overlay is another.
+func TestMakePlanHidesInEveryOverlay(t *testing.T) {
+	c := parse(t, "process.command = ['true']")
+	h := goldenHost(c)
+	h.OSMounts = []string{"/usr", "/etc", "/var", "/var/lib"}
+	p, err := MakePlan(c, h, goldenBlock, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := map[string][]string{}
+	for _, m := range p.Mounts {
+		if m.Type == "overlay" {
+			hidden[m.Target] = m.Hidden
+		}
+	}
+	for mount, paths := range map[string][]string{
+		"/usr": nil, "/etc": {"/shadow", "/ssh/ssh_host_*_key"}, "/var": {"/log", "/lib/private"}, "/var/lib": {"/private"},
+	} {
+		for _, path := range paths {
+			if !slices.Contains(hidden[mount], path) {
+				t.Errorf("the overlay of %s shows %s", mount, path)
+			}
+		}
+		if paths == nil && len(hidden[mount]) > 0 {
+			t.Errorf("the overlay of %s hides %v", mount, hidden[mount])
+		}
+	}
+	masked := p.OCI().Linux.MaskedPaths
+	for _, path := range []string{"/etc/shadow", "/var/log", "/var/lib/private"} {
+		if !slices.Contains(masked, path) {
+			t.Errorf("the OCI spec shows %s", path)
+		}
+	}
 }

@@ -137,6 +137,9 @@ func (t *planText) root() {
 	t.line("read-only", yesNo(t.Root.ReadOnly))
 	t.line("ID map", describeIDs(t.identity()))
 	t.row("left out", wrap(t.Root.Hidden))
+	for _, m := range t.Mounts {
+		t.row("left out of "+m.Target, wrap(m.Hidden))
+	}
 }
 
 // wrap writes a list into a cell of several lines.
