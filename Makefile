@@ -5,6 +5,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SUITE   ?= trixie
 GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 # What a Debian with only make and Go lacks: a C compiler and libseccomp for
 # cgo, and what builds and enters the private hosts of the tests.
@@ -29,7 +30,7 @@ deps: ## install the Debian packages that are missing (root)
 
 build: deps ## bin/berth, one static program
 	CGO_ENABLED=1 $(GO) build -trimpath -tags netgo,osusergo \
-		-ldflags '-s -w -linkmode external -extldflags "-static"' -o bin/berth ./cmd/berth
+		-ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"' -o bin/berth ./cmd/berth
 
 install: build ## into DESTDIR/PREFIX (default /usr/local)
 	install -D -m 0755 bin/berth $(DESTDIR)$(PREFIX)/bin/berth
@@ -38,9 +39,9 @@ install: build ## into DESTDIR/PREFIX (default /usr/local)
 	bin/berth completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	bin/berth completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_berth
 	bin/berth completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/berth.fish
-	for page in $(wildcard docs/*.[1-8]); do \
-		install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
-	done
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	$(GO) tool go-md2man -in docs/reference.md -out $(DESTDIR)$(PREFIX)/share/man/man1/berth.1
+	$(GO) tool go-md2man -in docs/man/berth.toml.5.md -out $(DESTDIR)$(PREFIX)/share/man/man5/berth.toml.5
 
 lint: deps ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofmt:" $$unformatted >&2; exit 1; }

@@ -15,9 +15,10 @@ const (
 	maxArgument = 131071 // bytes, MAX_ARG_STRLEN without its NUL
 )
 
-// checkName wants [a-z0-9][a-z0-9-]{0,62}: safe as a part of a unit name, a
-// file name and a host name.
-func checkName(s string) error {
+// CheckName tells whether a string can be a container's name:
+// [a-z0-9][a-z0-9-]{0,62}, safe as a part of a unit name, a file name and a
+// host name.
+func CheckName(s string) error {
 	bad := strings.IndexFunc(s, func(r rune) bool { return !(isDigit(r) || 'a' <= r && r <= 'z' || r == '-') })
 	if s == "" || len(s) > 63 || s[0] == '-' || bad >= 0 {
 		return fmt.Errorf("%s is no valid name: it takes 1 to 63 of a-z, 0-9 and -, not beginning with -", quote(s))

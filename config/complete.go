@@ -24,7 +24,7 @@ func (c *Container) completeName(d *document) {
 		return
 	}
 	name := strings.TrimSuffix(filepath.Base(d.file), ".toml")
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		d.fail("name", "is not given, and the file's name does not serve: %v", err)
 		return
 	}

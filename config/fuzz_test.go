@@ -56,7 +56,7 @@ func lineThere(t *testing.T, text string, pos Position) {
 
 func promised(t *testing.T, c *Container) {
 	t.Helper()
-	if checkName(c.Name) != nil {
+	if CheckName(c.Name) != nil {
 		t.Errorf("name %q", c.Name)
 	}
 	if c.Process.Hostname == "" || checkHostname(c.Process.Hostname) != nil {

@@ -19,7 +19,7 @@ type fields []field
 
 func containerFields(c *Container) fields {
 	return fields{
-		{"name", text(&c.Name, checkName)},
+		{"name", text(&c.Name, CheckName)},
 		{"description", text(&c.Description, checkNoControl)},
 		{"profile", notYet},
 		{"root", rootFields(&c.Root).decode},

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"berth/config"
 	"berth/internal/kernel"
 	"berth/units"
 
@@ -17,12 +18,15 @@ import (
 // the scope's TimeoutStopSec, SIGKILL. It returns when nothing is left. A
 // container whose supervisor was killed is stopped as well.
 func Stop(ctx context.Context, name string) error {
+	if err := config.CheckName(name); err != nil {
+		return err
+	}
 	manager, err := units.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer manager.Close()
-	err = manager.StopUnit(ctx, scopeName(name))
+	err = manager.StopUnit(ctx, ScopeName(name))
 	if errors.Is(err, units.ErrNoUnit) {
 		return &NotRunningError{name}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type Summary struct {
 	Memory  *uint64   `json:"memory"` // bytes; nil: not counted on this host
 }
 
-// List lists the containers: those that systemd has a scope of, and those that
+// List lists the containers by name: those that systemd has a scope of, and those that
 // are starting.
 func List(ctx context.Context) ([]Summary, error) {
 	manager, err := units.Connect(ctx)
@@ -60,11 +61,12 @@ func List(ctx context.Context) ([]Summary, error) {
 			list = append(list, summarize(name, "starting"))
 		}
 	}
+	slices.SortFunc(list, func(a, b Summary) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
 func summarize(name, state string) Summary {
-	s := Summary{Name: name, State: state, Scope: scopeName(name)}
+	s := Summary{Name: name, State: state, Scope: ScopeName(name)}
 	known, err := ReadState(name)
 	if err != nil {
 		var gone *NotRunningError

@@ -34,6 +34,7 @@ type Mount struct {
 	Flags     []string        `json:"flags,omitempty"`   // ro, nosuid, nodev, noexec …
 	Options   []kernel.Option `json:"options,omitempty"` // of the file system
 	IDs       *MountIDs       `json:"ids,omitempty"`     // nil: not idmapped
+	File      bool            `json:"file,omitempty"`    // a file rather than a directory
 	Recursive bool            `json:"recursive,omitempty"`
 	Optional  bool            `json:"optional,omitempty"` // left out where its target can't be made
 	Lock      Lock            `json:"lock"`
@@ -103,9 +104,6 @@ func (d *draft) root() {
 	if given.Volatile == config.VolatileState {
 		root.ReadOnly = true
 	}
-	if hosts && given.Volatile == config.VolatileNo && !given.ReadOnly {
-		d.fail("root.volatile", "the host's own tree is never written: use overlay, state or yes, or give root.directory")
-	}
 	if hosts && root.Type == "overlay" {
 		root.Hidden = hiddenOfHost
 	}
@@ -115,6 +113,9 @@ func (d *draft) root() {
 func (d *draft) mounts() {
 	list := d.standardMounts()
 	for i, m := range d.Mounts {
+		if d.hasConsole() && (m.Target == "/dev/pts" || m.Target == "/dev/console") {
+			d.fail(fmt.Sprintf("mounts[%d].target", i), "%s is the container's terminal's, which it has for boot, terminal or berth run on one", m.Target)
+		}
 		list = slices.DeleteFunc(list, func(o Mount) bool { return o.Target == m.Target })
 		list = append(list, d.mount(fmt.Sprintf("mounts[%d]", i), m))
 	}
@@ -149,10 +150,10 @@ func (d *draft) standardMounts() []Mount {
 		list = append(list, tmpfs("/var", "755", "25%"))
 	}
 	if d.hasConsole() {
-		list = append(list, Mount{Target: "/dev/console", Type: "console", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags})
+		list = append(list, Mount{Target: "/dev/console", Type: "console", File: true, Flags: []string{"nosuid", "noexec"}, Lock: LockFlags})
 	}
 	if d.Container.Network.Mode == "host" && d.host.Sources[resolvConf].Err == "" {
-		list = append(list, Mount{Target: resolvConf, Type: "bind", Source: resolvConf, Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Optional: true, Lock: LockFlags})
+		list = append(list, Mount{Target: resolvConf, Type: "bind", Source: resolvConf, File: true, Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Optional: true, Lock: LockFlags})
 	}
 	return list
 }
@@ -199,6 +200,7 @@ func (d *draft) mount(key string, m config.Mount) Mount {
 	if m.ReadOnly {
 		out.Flags = append(out.Flags, "ro")
 	}
+	out.File = m.Type == "bind" && !d.host.Sources[m.Source].IsDir
 	out.Recursive = m.Type == "bind"
 	for _, o := range m.Options {
 		name, value, _ := strings.Cut(o, "=")

@@ -25,7 +25,6 @@ type Plan struct {
 	StopSignal  int          `json:"stop_signal"`
 	Setup       nsinit.Setup `json:"-"`                  // the OCI process has it
 	Warnings    []string     `json:"warnings,omitempty"` // what --best-effort goes on without
-	block       idpool.Block
 }
 
 // Unit is the transient scope.
@@ -76,7 +75,6 @@ func MakePlan(c *config.Container, host Host, block idpool.Block, o Options) (*P
 		Users:   Users{Base: block.Base, Size: block.Size, MapRoot: c.Users.MapRoot},
 		Network: c.Network.Mode,
 		Rlimits: defaultRlimits(),
-		block:   block,
 	}
 	if p.Description == "" {
 		p.Description = "Container " + c.Name
@@ -118,13 +116,13 @@ func (d *draft) unenforceable(e config.Error) {
 	d.errors = append(d.errors, e)
 }
 
-// scopeName is the unit of a container's payload.
-func scopeName(name string) string { return "berth-" + name + ".scope" }
+// ScopeName is the unit of a container's payload.
+func ScopeName(name string) string { return "berth-" + name + ".scope" }
 
 // unit decides the scope's properties.
 func (d *draft) unit() {
 	u := &d.plan.Unit
-	u.Scope, u.Slice = scopeName(d.Name), "machine.slice"
+	u.Scope, u.Slice = ScopeName(d.Name), "machine.slice"
 	given := map[string]bool{}
 	for _, s := range d.Resources {
 		given[s.Name] = true

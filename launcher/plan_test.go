@@ -33,8 +33,6 @@ func TestMakePlanRefuses(t *testing.T) {
 			`x.toml:2:6: root.directory: cannot use "/srv/a" as the root: no such file or directory`},
 		{"a root that is a file", "root.directory = '/srv/a'", file("/srv/a"),
 			`x.toml:2:6: root.directory: cannot use "/srv/a" as the root: not a directory`},
-		{"the host's tree itself", "root = {volatile = 'no', read_only = true}", nil,
-			"x.toml:2:9: root.volatile: the host's own tree is never written: use overlay, state or yes, or give root.directory"},
 
 		// Mounts.
 		{"a source that is not there", "[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'", without("/srv/a"),
@@ -47,6 +45,8 @@ func TestMakePlanRefuses(t *testing.T) {
 			`x.toml:5:1: mounts[0].upper: cannot mount "/srv/u": no such file or directory`},
 		{"a work directory that is a file", "[[mounts]]\ntype='overlay'\nsource='/srv/a'\nupper='/srv/u'\nwork='/srv/w'\ntarget='/a'", file("/srv/w"),
 			`x.toml:6:1: mounts[0].work: cannot mount "/srv/w": an overlay's layers are directories`},
+		{"the terminal's place", "process.terminal = true\n[[mounts]]\ntype='tmpfs'\ntarget='/dev/pts'", nil,
+			"x.toml:5:1: mounts[0].target: /dev/pts is the container's terminal's, which it has for boot, terminal or berth run on one"},
 		{"the owner of a container without root", "process.user = '1'\nusers.map_root = false\n[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'\nidmap='owner'", nil,
 			"x.toml:8:1: mounts[0].idmap: owner is about the container's root, which users.map_root = false removes: use identity or no"},
 		{"the same by default", "process.user = '1'\nusers.map_root = false\n[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'", nil,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,51 +19,96 @@ import (
 
 // makeRoot makes the container's root mount and attaches it where it
 // propagates.
-func (s *stage) makeRoot() (*os.File, error) {
+func (s *stage) makeRoot() error {
 	root := s.plan.Root
-	// Device nodes on disk are nobody's business in a container: /dev is new.
-	flags := []string{"nodev"}
-	if root.ReadOnly {
-		flags = append(flags, "ro")
-	}
 	dir, err := kernel.OpenPath(root.Directory)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer dir.Close()
-	var mnt *os.File
-	switch root.Type {
-	case "directory":
-		a := attributes(flags)
-		if a.UserNS, err = s.idmap(s.identity()); err == nil {
-			mnt, err = clone(dir, 0, a)
-		}
-	case "overlay":
-		mnt, err = s.overlay(overlay{lower: []string{root.Directory}, ids: s.identity(), flags: flags, hidden: root.Hidden})
-	case "tmpfs":
-		mnt, err = s.tmpfs(Mount{Flags: []string{"nodev"}, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "10%"}}})
+	if s.root, err = s.detachedRoot(dir); err != nil {
+		return fmt.Errorf("cannot use %q as the root: %w", root.Directory, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot use %q as the root: %w", root.Directory, err)
+	// What can't be written any more once it propagates is completed before. The
+	// directory itself is left as it is: its owner has asked for that.
+	if root.ReadOnly && root.Type != "directory" {
+		if err := s.makeTargets(); err != nil {
+			return err
+		}
+	}
+	if root.ReadOnly {
+		if err := kernel.SetAttr(s.root, kernel.Attr{Set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+			return err
+		}
 	}
 	at, err := kernel.MkdirIn(s.private, strings.TrimPrefix(stageRoot, stageDir))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer at.Close()
-	if err := kernel.Attach(mnt, at); err != nil {
-		return nil, err
+	if err := kernel.Attach(s.root, at); err != nil {
+		return err
 	}
 	if root.Type == "tmpfs" {
-		s.root = mnt
-		if err := s.addUsr(dir, root.ReadOnly, mnt); err != nil {
+		return s.addUsr(dir)
+	}
+	return nil
+}
+
+// detachedRoot makes the root mount. Device nodes on disk are nobody's business
+// in a container: /dev is new.
+func (s *stage) detachedRoot(dir *os.File) (*os.File, error) {
+	flags := []string{"nodev"}
+	switch root := s.plan.Root; root.Type {
+	case "directory":
+		a := attributes(flags)
+		var err error
+		if a.UserNS, err = s.idmap(s.plan.identity()); err != nil {
+			return nil, err
+		}
+		return clone(dir, 0, a)
+	case "overlay":
+		return s.overlay(overlay{lower: []string{root.Directory}, ids: s.plan.identity(), flags: flags, hidden: root.Hidden})
+	}
+	mnt, err := s.tmpfs(Mount{Flags: flags, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "10%"}}})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range mergedUsr {
+		if err := s.copySymlink(dir, mnt, name); err != nil {
 			return nil, err
 		}
 	}
 	return mnt, nil
 }
 
-func (s *stage) identity() *MountIDs { return s.plan.identity() }
+// makeTargets makes the mount points that lie on the root itself.
+func (s *stage) makeTargets() error {
+	targets := []Mount{}
+	if s.plan.Root.Type == "tmpfs" {
+		targets = append(targets, Mount{Target: "/usr"})
+	}
+	for _, m := range append(targets, s.plan.Mounts...) {
+		if slices.ContainsFunc(s.plan.Mounts, func(o Mount) bool { return strings.HasPrefix(m.Target, o.Target+"/") }) {
+			continue // on another mount
+		}
+		make := kernel.MkdirIn
+		if m.File {
+			make = kernel.CreateIn
+		}
+		err := kernel.As(s.owner(), func() error {
+			target, err := make(s.root, m.Target)
+			if err == nil {
+				target.Close()
+			}
+			return err
+		})
+		if err != nil && !m.Optional {
+			return fmt.Errorf("cannot make the mount point %s: %w", m.Target, err)
+		}
+	}
+	return nil
+}
 
 // identity gives every ID the same number on disk as in the container.
 func (p *Plan) identity() *MountIDs {
@@ -74,16 +120,16 @@ func (p *Plan) identity() *MountIDs {
 // symlinks. See file-hierarchy(7).
 var mergedUsr = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"}
 
-// addUsr gives an empty root the directory's /usr, read-only, and the symlinks
-// into it, as systemd-nspawn --volatile=yes does.
-func (s *stage) addUsr(dir *os.File, readOnly bool, root *os.File) error {
+// addUsr gives a root in memory the directory's /usr, read-only, as
+// systemd-nspawn --volatile=yes does.
+func (s *stage) addUsr(dir *os.File) error {
 	usr, err := kernel.OpenIn(dir, "usr", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return fmt.Errorf("cannot use %s as a volatile root: %w", dir.Name(), err)
 	}
 	defer usr.Close()
 	a := attributes([]string{"ro", "nodev"})
-	if a.UserNS, err = s.idmap(s.identity()); err != nil {
+	if a.UserNS, err = s.idmap(s.plan.identity()); err != nil {
 		return err
 	}
 	mnt, err := clone(usr, 0, a)
@@ -96,29 +142,7 @@ func (s *stage) addUsr(dir *os.File, readOnly bool, root *os.File) error {
 		return err
 	}
 	defer at.Close()
-	if err := kernel.Attach(mnt, at); err != nil {
-		return err
-	}
-	for _, name := range mergedUsr {
-		if err := s.copySymlink(dir, root, name); err != nil {
-			return err
-		}
-	}
-	if !readOnly {
-		return nil
-	}
-	// The other mount points must be there before nothing can be made any more.
-	for _, m := range s.plan.Mounts {
-		if path.Dir(m.Target) != "/" {
-			continue
-		}
-		at, err := s.target(m.Target, root)
-		if err != nil {
-			return err
-		}
-		at.Close()
-	}
-	return kernel.SetAttr(root, kernel.Attr{Set: unix.MOUNT_ATTR_RDONLY})
+	return kernel.Attach(mnt, at)
 }
 
 func (s *stage) copySymlink(from, to *os.File, name string) error {

@@ -94,11 +94,9 @@ func (s *stage) smallTmpfs(at *os.File) (*os.File, error) {
 // build makes the root and every mount but those that need the scope's cgroup;
 // afterCgroup makes these.
 func (s *stage) build() error {
-	root, err := s.makeRoot()
-	if err != nil {
+	if err := s.makeRoot(); err != nil {
 		return err
 	}
-	s.root = root
 	for _, m := range s.plan.Mounts {
 		if m.Type == "cgroup2" {
 			continue

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
+	"berth/config"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
 
@@ -161,7 +161,10 @@ func (c *claim) release() {
 
 // ReadState returns a running container's state, or *NotRunningError.
 func ReadState(name string) (*State, error) {
-	path := filepath.Join(StateDir, filepath.Base(name))
+	if err := config.CheckName(name); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(StateDir, name)
 	dir, held, err := lockDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotRunningError{name}
@@ -201,7 +204,7 @@ func Names() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+		if !e.IsDir() || config.CheckName(e.Name()) != nil {
 			continue
 		}
 		dir, held, err := lockDir(filepath.Join(StateDir, e.Name()))

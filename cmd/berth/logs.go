@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 
+	"berth/launcher"
+
 	"github.com/spf13/cobra"
 )
 
@@ -44,6 +46,6 @@ func journalctl(name string, options []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot show the logs: %w", err)
 	}
-	argv := append([]string{"journalctl", "--unit=berth-" + name + ".scope"}, options...)
+	argv := append([]string{"journalctl", "--unit=" + launcher.ScopeName(name)}, options...)
 	return fmt.Errorf("cannot start %s: %w", program, syscall.Exec(program, argv, os.Environ()))
 }
