@@ -52,6 +52,8 @@ const noUser = 65534
 //   - Limits in percent depend on the machine, DeviceAllow= on its device
 //     numbers, and IPAddressDeny= and its like have no counterpart: they are
 //     systemd properties only. crun refuses those that are lists of structures.
+//   - The host's own tree is the root "/", which pivot_root(2) refuses: bind it
+//     somewhere else to run it. crun before 1.9 refuses the version as well.
 //   - Keyrings, the sub-cgroup of the payload and the loopback interface are
 //     each runtime's own.
 func (p *Plan) OCI() *specs.Spec {
