@@ -41,9 +41,9 @@ const noUser = 65534
 //   - A root can't be ID-mapped, and neither can the layers of an overlay: all
 //     of their files belong to nobody. An overlay with one layer and its changes
 //     in memory is an ID-mapped read-only bind mount of the layer.
-//   - Mounts aren't locked: a runtime makes them inside the container's user
-//     namespace or moves them there, after which its root may change all but
-//     the masks.
+//   - Mounts aren't locked: a runtime makes them in the container's own
+//     namespaces, where a root with CAP_SYS_ADMIN may change and unmount them
+//     all, masks too.
 //   - /proc/sys/net stays read-only with the rest of /proc/sys.
 //   - A user by name is nobody, and its groups are missing. PATH, HOME, SHELL,
 //     USER and LOGNAME, where the file doesn't set them, come from the
@@ -53,7 +53,7 @@ const noUser = 65534
 //     numbers, and IPAddressDeny= and its like have no counterpart: they are
 //     systemd properties only. crun refuses those that are lists of structures.
 //   - The host's own tree is the root "/", which pivot_root(2) refuses: bind it
-//     somewhere else to run it. crun before 1.9 refuses the version as well.
+//     somewhere else to run it. crun 1.8, of Debian 12, refuses the version too.
 //   - Keyrings, the sub-cgroup of the payload and the loopback interface are
 //     each runtime's own.
 func (p *Plan) OCI() *specs.Spec {
