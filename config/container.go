@@ -77,8 +77,8 @@ type Mount struct {
 
 	// Options are words of mount(8), none contradicting another: nosuid, suid,
 	// nodev, dev, noexec, exec, noatime, relatime, strictatime, nodiratime,
-	// nosymfollow. A bind mount also has rbind or norbind where the file says
-	// so, and always nosuid or suid, nodev or dev. A tmpfs also has size= in
+	// nosymfollow; always nosuid or suid, nodev or dev. A bind mount also has
+	// rbind or norbind where the file says so, a tmpfs size= in
 	// bytes or percent, mode= in octal, nr_inodes= as a number.
 	Options []string
 }

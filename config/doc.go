@@ -42,7 +42,7 @@
 //	target    = "/srv/www"
 //	read_only = true
 //	idmap     = "owner"               # owner, identity, no
-//	options   = ["noexec"]            # for bind nosuid and nodev come by themselves
+//	options   = ["noexec"]            # nosuid and nodev come by themselves
 //
 //	[resources]                       # systemd.resource-control(5)
 //	MemoryMax = "256M"

@@ -77,9 +77,7 @@ func completeMounts(d *document, mounts []Mount) {
 		if m.IDMap == "" && m.Type != "tmpfs" {
 			m.IDMap = "owner"
 		}
-		if m.Type == "bind" {
-			m.Options = bindDefaults(m.Options)
-		}
+		m.Options = safeDefaults(m.Options)
 		if m.Target == "" {
 			continue
 		}

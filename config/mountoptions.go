@@ -130,9 +130,9 @@ func percentage(digits string) (string, error) {
 	return strconv.FormatUint(n, 10) + "%", nil
 }
 
-// bindDefaults puts nosuid and nodev before the options of a bind mount, each
-// unless these have it or lift it.
-func bindDefaults(options []string) []string {
+// safeDefaults puts nosuid and nodev before the options of a mount, each unless
+// these have it or lift it.
+func safeDefaults(options []string) []string {
 	var defaults []string
 	for _, flag := range []string{"suid", "dev"} {
 		if !slices.Contains(options, flag) && !slices.Contains(options, "no"+flag) {

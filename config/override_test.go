@@ -36,7 +36,7 @@ func TestOverrides(t *testing.T) {
 		{"a boolean", Overrides{Set: []string{"root.read_only=true"}}, func(c *Container) any { return c.Root.ReadOnly }, true},
 		{"a table", Overrides{Set: []string{"process.environment={A='b'}"}}, func(c *Container) any { return c.Process.Environment }, map[string]string{"A": "b"}},
 		{"a key in a table", Overrides{Set: []string{"process.environment.A=b"}}, func(c *Container) any { return c.Process.Environment }, map[string]string{"A": "b"}},
-		{"all mounts", Overrides{Set: []string{"mounts=[{type='tmpfs', target='/a'}]"}}, func(c *Container) any { return c.Mounts }, []Mount{{Type: "tmpfs", Target: "/a"}}},
+		{"all mounts", Overrides{Set: []string{"mounts=[{type='tmpfs', target='/a'}]"}}, func(c *Container) any { return c.Mounts }, []Mount{{Type: "tmpfs", Target: "/a", Options: []string{"nosuid", "nodev"}}}},
 		{"the last one for a key", Overrides{Set: []string{"description=a", "description=b"}}, func(c *Container) any { return c.Description }, "b"},
 		{"a setting", Overrides{Set: []string{"MemoryMax=1G"}}, resources, []Setting{
 			{"MemoryMax", []string{"1G"}, Position{File: "-p MemoryMax=1G"}},

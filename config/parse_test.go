@@ -84,9 +84,9 @@ func TestParseWhole(t *testing.T) {
 		Mounts: []Mount{
 			{Type: "bind", Source: "/srv/www", Target: "/srv/www", ReadOnly: true, IDMap: "identity",
 				Options: []string{"nosuid", "noexec", "dev", "rbind"}},
-			{Type: "tmpfs", Target: "/scratch", Options: []string{"size=1572864", "mode=01777", "nr_inodes=1024"}},
+			{Type: "tmpfs", Target: "/scratch", Options: []string{"nosuid", "nodev", "size=1572864", "mode=01777", "nr_inodes=1024"}},
 			{Type: "overlay", Lower: []string{"/opt/site", "/opt/base"}, Upper: "/var/lib/site/upper",
-				Work: "/var/lib/site/work", Target: "/opt", IDMap: "owner"},
+				Work: "/var/lib/site/work", Target: "/opt", IDMap: "owner", Options: []string{"nosuid", "nodev"}},
 		},
 		Resources: []Setting{
 			{"MemoryMax", []string{"256M"}, Position{"web.toml", 45, 1}},
@@ -148,8 +148,8 @@ func TestParseDefaults(t *testing.T) {
 				Mounts: []Mount{
 					{Type: "bind", Source: "/a", Target: "/a", IDMap: "owner", Options: []string{"nosuid", "nodev"}},
 					{Type: "bind", Source: "/b", Target: "/b", IDMap: "owner", Options: []string{"suid", "dev"}},
-					{Type: "overlay", Lower: []string{"/c", "/d"}, Target: "/c", IDMap: "owner"},
-					{Type: "tmpfs", Target: "/e"},
+					{Type: "overlay", Lower: []string{"/c", "/d"}, Target: "/c", IDMap: "owner", Options: []string{"nosuid", "nodev"}},
+					{Type: "tmpfs", Target: "/e", Options: []string{"nosuid", "nodev"}},
 				},
 				Network: Network{Mode: "private"},
 			},

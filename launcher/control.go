@@ -39,7 +39,7 @@ func Stop(ctx context.Context, name string) error {
 // awaitRelease waits for the supervisor to clean up behind its container.
 func awaitRelease(ctx context.Context, name string) error {
 	for {
-		dir, held, err := lockDir(filepath.Join(StateDir, name))
+		dir, held, err := kernel.LockDir(filepath.Join(StateDir, name))
 		if dir != nil {
 			(&claim{name: name, dir: dir}).release()
 		}

@@ -104,22 +104,11 @@ func (d *doctor) needsRoot(err error) bool {
 	return !d.root && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES))
 }
 
-// aside calls f on a thread that is thrown away after it. The first thread of a
-// process can't be: what is done to it would show in /proc/self.
+// aside calls f on a thread that is thrown away after it.
 func aside(f func() error) error {
 	t := newThread()
 	defer t.stop()
-	errFirst := errors.New("the first thread")
-	err := t.do(func() error {
-		if unix.Gettid() == unix.Getpid() {
-			return errFirst
-		}
-		return f()
-	})
-	if err == errFirst {
-		return aside(f) // on another, since this one is taken
-	}
-	return err
+	return t.do(f)
 }
 
 // systemd looks at systemd and its services.

@@ -218,7 +218,7 @@ func (x *execution) openTerminal() (*terminal, error) {
 
 // wait looks after the command until it ends.
 func (x *execution) wait() (int, error) {
-	signals, stop := x.session.receive()
+	signals, stop := receiveSignals()
 	defer stop()
 	x.session.begin()
 	defer x.session.restore()

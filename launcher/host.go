@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ type Host struct {
 	SystemdVersion int               // 0: not asked, since nothing depends on it
 	Controllers    []string          // cgroup v2 controllers that units can have
 	Sources        map[string]Source // what the file names on the host, by path
+	HiddenTargets  []string          // where symlinks at the paths of hiddenOfHost point to
 	OSMounts       []string          // file systems mounted at the directories of the OS, such as /usr
 }
 
@@ -27,6 +29,7 @@ type Source struct {
 	Err      string // why it can't be used; "" when it can
 	IsDir    bool
 	UID, GID uint32
+	Open     bool // every user of the host can reach it
 }
 
 // oldestSystemd is the oldest version that berth is tested with. Settings that
@@ -49,7 +52,7 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 		h.Sources[path] = lookAt(path)
 	}
 	if c.Root.Directory == "" {
-		h.OSMounts = osMounts()
+		h.OSMounts, h.HiddenTargets = osMounts(), hiddenTargets()
 	}
 	if needsVersion(c) {
 		h.SystemdVersion, err = version()
@@ -87,7 +90,20 @@ func lookAt(path string) Source {
 		return Source{Err: err.Error()}
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	return Source{IsDir: info.IsDir(), UID: st.Uid, GID: st.Gid}
+	return Source{IsDir: info.IsDir(), UID: st.Uid, GID: st.Gid, Open: reachable(path)}
+}
+
+// reachable tells whether every user can enter a directory and those above it.
+func reachable(path string) bool {
+	for dir := filepath.Clean(path); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err == nil && info.IsDir() && info.Mode()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
 }
 
 func needsVersion(c *config.Container) bool {

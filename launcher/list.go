@@ -115,10 +115,13 @@ type Inspection struct {
 	*State
 	Unit       UnitState         `json:"unit"`
 	Namespaces map[string]string `json:"namespaces"` // kind to the kernel's name of it, as in /proc/PID/ns
-	UIDMap     []kernel.IDMap    `json:"uid_map"`
-	GIDMap     []kernel.IDMap    `json:"gid_map"`
+	UIDMap     []IDMap           `json:"uid_map"`
+	GIDMap     []IDMap           `json:"gid_map"`
 	Mounts     []string          `json:"mounts"` // as in /proc/PID/mountinfo
 }
+
+// IDMap is a line of a user namespace's map.
+type IDMap = kernel.IDMap
 
 // UnitState is the scope as systemd sees it.
 type UnitState struct {

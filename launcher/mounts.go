@@ -14,10 +14,11 @@ import (
 
 // Root is what becomes "/".
 type Root struct {
-	Type      string   `json:"type"`             // directory, overlay or tmpfs
-	Directory string   `json:"directory"`        // on the host; the lower layer of an overlay, where a tmpfs takes /usr from
-	ReadOnly  bool     `json:"read_only"`        //
-	Hidden    []string `json:"hidden,omitempty"` // what an overlay leaves out: glob patterns below Directory
+	Type      string   `json:"type"`              // directory, overlay or tmpfs
+	Directory string   `json:"directory"`         // on the host; the lower layer of an overlay, where a tmpfs takes /usr from
+	ReadOnly  bool     `json:"read_only"`         //
+	Hidden    []string `json:"hidden,omitempty"`  // what an overlay leaves out: glob patterns below Directory
+	Private   []string `json:"private,omitempty"` // the same, for those only that others may not read
 }
 
 // Mount is one mount of the container. All but the inner ones are propagated
@@ -25,10 +26,11 @@ type Root struct {
 // them. Inner mounts come along with their outer one and stay in place as well.
 type Mount struct {
 	Target    string          `json:"target"`
-	Type      string          `json:"type"`             // bind, tmpfs, overlay, proc, sysfs, cgroup2, dev, devpts, mqueue, console; inner: mask, read-only, writable
-	Source    string          `json:"source,omitempty"` // bind
-	Lower     []string        `json:"lower,omitempty"`  // overlay, uppermost first
-	Upper     string          `json:"upper,omitempty"`  // overlay; "": in memory
+	Type      string          `json:"type"`              // bind, tmpfs, overlay, proc, sysfs, cgroup2, dev, devpts, mqueue, console; inner: mask, read-only, writable
+	Source    string          `json:"source,omitempty"`  // bind
+	Lower     []string        `json:"lower,omitempty"`   // overlay, uppermost first
+	Upper     string          `json:"upper,omitempty"`   // overlay; "": in memory
+	Private   []string        `json:"private,omitempty"` // as Root.Private
 	Work      string          `json:"work,omitempty"`
 	Hidden    []string        `json:"hidden,omitempty"`  // overlay: what it leaves out, as Root.Hidden, below its one lower layer
 	Flags     []string        `json:"flags,omitempty"`   // ro, nosuid, nodev, noexec …
@@ -56,30 +58,6 @@ type MountIDs struct {
 	GIDs []kernel.IDMap `json:"gids"`
 }
 
-// hiddenOfHost is what a container that runs on the host's own tree does not
-// get to see of it: what people and services keep to themselves rather than what
-// makes up the operating system.
-var hiddenOfHost = []string{
-	"/boot", "/efi", "/home", "/lost+found", "/media", "/mnt", "/root",
-	"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd",
-	"/etc/ssh/ssh_host_*_key", "/etc/ssl/private", "/etc/krb5.keytab", "/etc/machine-id",
-	"/etc/NetworkManager/system-connections", "/etc/wireguard", "/etc/credstore", "/etc/credstore.encrypted",
-	"/var/lib/systemd/credential.secret", "/var/lib/systemd/random-seed", "/var/lib/machines",
-	"/var/lib/private", "/var/lib/containers", "/var/lib/docker", "/var/log", "/var/tmp", "/var/spool", "/var/backups",
-}
-
-// hiddenBelow is what of hiddenOfHost lies in a directory, as patterns below it:
-// a file system that is mounted there is an overlay of its own.
-func hiddenBelow(dir string) []string {
-	var list []string
-	for _, pattern := range hiddenOfHost {
-		if rest, ok := strings.CutPrefix(pattern, dir+"/"); ok {
-			list = append(list, "/"+rest)
-		}
-	}
-	return list
-}
-
 // root decides what becomes "/".
 func (d *draft) root() {
 	given := d.Root
@@ -93,6 +71,9 @@ func (d *draft) root() {
 	} else if !s.IsDir {
 		d.fail("root.directory", "cannot use %q as the root: not a directory", given.Directory)
 	}
+	if !hosts && !given.ReadOnly && given.Volatile == config.VolatileNo {
+		d.warnSetuid("root.directory", given.Directory)
+	}
 	switch {
 	case given.Volatile == config.VolatileYes:
 		root.Type = "tmpfs"
@@ -105,7 +86,19 @@ func (d *draft) root() {
 		root.ReadOnly = true
 	}
 	if hosts && root.Type == "overlay" {
-		root.Hidden = hiddenOfHost
+		root.Hidden, root.Private = d.hidden(), privateOfHost
+	}
+}
+
+// hidden is what of the host's tree is left out.
+func (d *draft) hidden() []string { return slices.Concat(hiddenOfHost, d.host.HiddenTargets) }
+
+// warnSetuid tells about a directory in which the container's root makes files
+// as the host's, where other users of the host could execute them.
+func (d *draft) warnSetuid(key, source string) {
+	if d.host.Sources[source].Open {
+		d.plan.Warnings = append(d.plan.Warnings, fmt.Sprintf(
+			"%s: every user of the host can enter %q: a setuid program that the container's root makes there is one of the host's root; chmod 700 the directory or one above it", key, source))
 	}
 }
 
@@ -128,7 +121,7 @@ func (d *draft) standardMounts() []Mount {
 	var list []Mount
 	if d.plan.Root.Type == "overlay" && d.Root.Directory == "" {
 		for _, dir := range d.host.OSMounts {
-			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: hiddenBelow(dir), Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: below(dir, d.hidden()), Private: below(dir, privateOfHost), Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
 		}
 	}
 	tmpfs := func(target, mode, size string) Mount {
@@ -223,6 +216,9 @@ func (d *draft) mount(key string, m config.Mount) Mount {
 	if m.Type != "tmpfs" {
 		out.IDs = d.mountIDs(key, m)
 	}
+	if m.Type == "bind" && !m.ReadOnly && out.mapsHostRoot() {
+		d.warnSetuid(key+".source", m.Source)
+	}
 	return out
 }
 
@@ -239,6 +235,12 @@ func (d *draft) source(key, path string, layer bool) {
 	case layer && !s.IsDir:
 		d.fail(key, "cannot mount %q: an overlay's layers are directories", path)
 	}
+}
+
+// mapsHostRoot tells whether the host's root is somebody in the container, on
+// this mount.
+func (m Mount) mapsHostRoot() bool {
+	return m.IDs != nil && m.IDs.UIDs[0].Container == 0
 }
 
 // mountIDs decides how the IDs on disk appear in the container.

@@ -122,13 +122,13 @@ func TestOCIMount(t *testing.T) {
 		{"one without an ID map", "type='bind'\nsource='/s'\noptions=['norbind']\nidmap='no'",
 			specs.Mount{Type: "bind", Source: "/s", Options: []string{"bind", "private", "nosuid", "nodev"}}},
 		{"a tmpfs", "type='tmpfs'\noptions=['size=1M','nodev']",
-			specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"nodev", "size=1048576"}}},
+			specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "size=1048576"}}},
 		{"an overlay in memory", "type='overlay'\nsource='/l'\nidmap='identity'",
-			specs.Mount{Type: "bind", Source: "/l", UIDMappings: all, GIDMappings: all, Options: []string{"bind", "private", "ro", "idmap"}}},
+			specs.Mount{Type: "bind", Source: "/l", UIDMappings: all, GIDMappings: all, Options: []string{"bind", "private", "ro", "nosuid", "nodev", "idmap"}}},
 		{"an overlay of two in memory", "type='overlay'\nsource=['/a','/b']\nidmap='no'",
-			specs.Mount{Type: "overlay", Source: "overlay", Options: []string{"ro", "lowerdir=/a:/b"}}},
+			specs.Mount{Type: "overlay", Source: "overlay", Options: []string{"ro", "nosuid", "nodev", "lowerdir=/a:/b"}}},
 		{"an overlay on disk", "type='overlay'\nsource='/a'\nupper='/u/u'\nwork='/u/w'\nidmap='no'",
-			specs.Mount{Type: "overlay", Source: "overlay", Options: []string{"lowerdir=/a", "upperdir=/u/u", "workdir=/u/w"}}},
+			specs.Mount{Type: "overlay", Source: "overlay", Options: []string{"nosuid", "nodev", "lowerdir=/a", "upperdir=/u/u", "workdir=/u/w"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

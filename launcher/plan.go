@@ -24,14 +24,16 @@ type Plan struct {
 	Rlimits     []Rlimit     `json:"rlimits"`
 	StopSignal  int          `json:"stop_signal"`
 	Setup       nsinit.Setup `json:"-"`                  // the OCI process has it
-	Warnings    []string     `json:"warnings,omitempty"` // what --best-effort goes on without
+	Warnings    []string     `json:"warnings,omitempty"` // what the user should know, among it what --best-effort goes on without
 }
 
 // Unit is the transient scope.
 type Unit struct {
-	Scope      string           `json:"scope"`
-	Slice      string           `json:"slice"`
-	Properties []units.Property `json:"properties"`
+	Scope       string           `json:"scope"`
+	Slice       string           `json:"slice"`    // "": among the properties
+	Delegate    bool             `json:"delegate"` // its cgroup's children are the container's
+	CollectMode string           `json:"collect_mode"`
+	Properties  []units.Property `json:"properties"`
 }
 
 // Users is the user namespace: IDs 0 … Size-1 inside are Base … Base+Size-1 on
@@ -56,8 +58,6 @@ type Rlimit struct {
 	Name string `json:"type"`
 	Soft uint64 `json:"soft"`
 	Hard uint64 `json:"hard"`
-
-	resource int
 }
 
 // Options are what the command line adds to a file.
@@ -123,6 +123,7 @@ func ScopeName(name string) string { return "berth-" + name + ".scope" }
 func (d *draft) unit() {
 	u := &d.plan.Unit
 	u.Scope, u.Slice = ScopeName(d.Name), "machine.slice"
+	u.Delegate, u.CollectMode = true, "inactive-or-failed"
 	given := map[string]bool{}
 	for _, s := range d.Resources {
 		given[s.Name] = true

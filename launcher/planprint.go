@@ -93,6 +93,7 @@ func (t *planText) unit() {
 	t.row("description", plain(t.Description))
 	t.row("file", plain(t.File))
 	t.row("slice", t.Unit.Slice)
+	t.row("delegated", yesNo(t.Unit.Delegate))
 	for _, property := range t.Unit.Properties {
 		name, value, _ := strings.Cut(property.String(), "=")
 		t.line(name, plain(value))
@@ -137,8 +138,10 @@ func (t *planText) root() {
 	t.line("read-only", yesNo(t.Root.ReadOnly))
 	t.line("ID map", describeIDs(t.identity()))
 	t.row("left out", wrap(t.Root.Hidden))
+	t.row("left out unless anybody may read it", wrap(t.Root.Private))
 	for _, m := range t.Mounts {
 		t.row("left out of "+m.Target, wrap(m.Hidden))
+		t.row("left out of it unless anybody may read it", wrap(m.Private))
 	}
 }
 

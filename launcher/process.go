@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -60,32 +61,32 @@ const infinity = unix.RLIM_INFINITY
 // whoever typed the command.
 func defaultRlimits() []Rlimit {
 	return []Rlimit{
-		{"RLIMIT_CORE", 0, infinity, unix.RLIMIT_CORE},
-		{"RLIMIT_CPU", infinity, infinity, unix.RLIMIT_CPU},
-		{"RLIMIT_DATA", infinity, infinity, unix.RLIMIT_DATA},
-		{"RLIMIT_FSIZE", infinity, infinity, unix.RLIMIT_FSIZE},
-		{"RLIMIT_MEMLOCK", 8 << 20, 8 << 20, unix.RLIMIT_MEMLOCK},
-		{"RLIMIT_NOFILE", 1024, 512 << 10, unix.RLIMIT_NOFILE},
-		{"RLIMIT_STACK", 8 << 20, infinity, unix.RLIMIT_STACK},
+		{"RLIMIT_CORE", 0, infinity},
+		{"RLIMIT_CPU", infinity, infinity},
+		{"RLIMIT_DATA", infinity, infinity},
+		{"RLIMIT_FSIZE", infinity, infinity},
+		{"RLIMIT_MEMLOCK", 8 << 20, 8 << 20},
+		{"RLIMIT_NOFILE", 1024, 512 << 10},
+		{"RLIMIT_STACK", 8 << 20, infinity},
 	}
 }
 
+// rlimitNumbers are the kernel's numbers of resources.
+var rlimitNumbers = map[string]int{
+	"RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_CPU": unix.RLIMIT_CPU, "RLIMIT_DATA": unix.RLIMIT_DATA,
+	"RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK,
+	"RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_STACK": unix.RLIMIT_STACK,
+}
+
 // setRlimits gives a child its limits before it runs anything of the
-// container's. Without CAP_SYS_RESOURCE a hard limit can't be raised, and the
-// one that is there stays.
+// container's.
 func setRlimits(pid int, limits []Rlimit) error {
 	for _, l := range limits {
-		want := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
-		err := unix.Prlimit(pid, l.resource, &want, nil)
-		if err == unix.EPERM {
-			var have unix.Rlimit
-			if err = unix.Prlimit(pid, l.resource, nil, &have); err == nil {
-				want.Max = min(want.Max, have.Max)
-				want.Cur = min(want.Cur, want.Max)
-				err = unix.Prlimit(pid, l.resource, &want, nil)
-			}
+		number, known := rlimitNumbers[l.Name]
+		if !known {
+			return fmt.Errorf("internal error: no number for %s", l.Name)
 		}
-		if err != nil {
+		if err := kernel.SetRlimit(pid, number, l.Soft, l.Hard); err != nil {
 			return cannot("set "+l.Name, err)
 		}
 	}

@@ -3,7 +3,6 @@ package launcher
 import (
 	"context"
 	"errors"
-	"os/signal"
 
 	"berth/config"
 	"berth/idpool"
@@ -38,9 +37,10 @@ func (l *Launcher) Run(ctx context.Context, c *config.Container, o Options) (sta
 // runOnce is one life of a container.
 func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) (ending, error) {
 	unix.Umask(0o022)
-	// Until the payload runs, a signal is for berth: it ends the start.
-	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	signals, stop := receiveSignals()
 	defer stop()
+	ctx, started := interruptible(ctx, signals)
+	defer started()
 	go kernel.WarmUpMigration()
 	systemd := connect(ctx)
 	defer systemd.close()
@@ -77,7 +77,7 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, errors.Join(err, thread.do(s.abort))
 	}
-	return s.supervise(), nil
+	return s.supervise(signals, started()), nil
 }
 
 // at gives an error the position of the key that it is about, where the file

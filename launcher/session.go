@@ -3,11 +3,11 @@ package launcher
 import (
 	"io"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 
 	"berth/internal/kernel"
+	"berth/units"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,19 +22,6 @@ type session struct {
 	console  *console  // not nil: the terminal is an init's
 	target   *os.File  // pidfd that signals go to
 	restore  func()
-}
-
-// forwarded are the signals that are the process' business, not berth's.
-var forwarded = []os.Signal{
-	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM,
-}
-
-// receive starts to collect signals. SIGPIPE is among them so that it doesn't
-// end berth: a closed output is noticed where it is written to.
-func (s *session) receive() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 16)
-	signal.Notify(signals, append(forwarded, unix.SIGWINCH, unix.SIGPIPE)...)
-	return signals, func() { signal.Stop(signals) }
 }
 
 // signal passes a signal on.
@@ -61,7 +48,7 @@ func (s *session) begin() {
 	if s.console != nil {
 		from = s.console
 	}
-	var log *logStream
+	var log *units.JournalStream
 	if s.typed {
 		if IsTerminal(s.stdio.In) {
 			if restore, err := rawMode(s.stdio.In); err == nil {

@@ -41,18 +41,6 @@ type stage struct {
 	terminal           *terminal           // when there is a console
 }
 
-// enterStage moves the calling thread into a new mount namespace.
-func enterStage() error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return cannot("make a mount namespace", err)
-	}
-	// Slaves: what the host unmounts later is unmounted here too.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-		return cannot("make the stage's mounts slaves of the host's", err)
-	}
-	return nil
-}
-
 // newStage puts the two tmpfs up. The container's first process is cloned next.
 func newStage(p *Plan) (*stage, error) {
 	s := &stage{plan: p, maps: map[string]*os.File{}}
@@ -62,6 +50,10 @@ func newStage(p *Plan) (*stage, error) {
 	}
 	defer at.Close()
 	if s.private, err = s.smallTmpfs(at); err != nil {
+		return nil, err
+	}
+	// A recursive bind of /run must not take the stage along.
+	if err := kernel.SetAttr(s.private, kernel.Attr{Propagation: unix.MS_UNBINDABLE}); err != nil {
 		return nil, err
 	}
 	at, err = kernel.MkdirIn(s.private, path.Base(sharedDir))
@@ -195,7 +187,7 @@ func (s *stage) make(m Mount) (*os.File, error) {
 	case "bind":
 		return s.bind(m)
 	case "overlay":
-		return s.overlay(overlay{lower: m.Lower, upper: m.Upper, work: m.Work, ids: m.IDs, flags: m.Flags})
+		return s.overlay(overlay{lower: m.Lower, upper: m.Upper, work: m.Work, ids: m.IDs, flags: m.Flags, hidden: m.Hidden, private: m.Private})
 	case "tmpfs":
 		return s.tmpfs(m)
 	case "dev":
@@ -230,12 +222,13 @@ func (s *stage) fromInside(m Mount) (*os.File, error) {
 	context := s.contexts[0]
 	s.contexts = s.contexts[1:]
 	defer context.Close()
-	var mnt *os.File
-	err := kernel.As(s.owner(), func() (err error) { // its root directory belongs to whoever makes it
-		mnt, err = kernel.MountFS(context, m.Type, int(attributes(m.Flags).Set), m.Options...)
-		return err
-	})
-	return mnt, err
+	mnt, err := kernel.MountFS(context, m.Type, int(attributes(m.Flags).Set), m.Options...)
+	if err != nil || m.Type != "mqueue" {
+		return mnt, err
+	}
+	// Its root directory was made with the IPC namespace, before there was a
+	// user in it.
+	return mnt, kernel.Chown(mnt, s.owner())
 }
 
 // cloneHost clones a mount of the host's and changes its attributes.
@@ -254,6 +247,7 @@ func clone(dir *os.File, flags uint, a kernel.Attr) (*os.File, error) {
 		return nil, err
 	}
 	a.Recursive = flags&unix.AT_RECURSIVE != 0
+	a.Propagation = unix.MS_PRIVATE // what the host mounts below it later is not the container's
 	if err := kernel.SetAttr(mnt, a); err != nil {
 		mnt.Close()
 		if a.UserNS != nil && errors.Is(err, unix.EINVAL) {
@@ -274,8 +268,6 @@ func (s *stage) bind(m Mount) (*os.File, error) {
 	if m.Recursive {
 		flags = unix.AT_RECURSIVE
 	}
-	// Events of the host's mounts below the source don't reach the container.
-	a.Propagation = unix.MS_PRIVATE
 	mnt, err := cloneHost(m.Source, flags, a)
 	if err != nil && a.UserNS != nil {
 		return nil, fmt.Errorf("%w; idmap = \"no\" mounts it as it is", err)
@@ -327,76 +319,6 @@ func (s *stage) park(mnt *os.File) (string, error) {
 	}
 	defer at.Close()
 	return name, kernel.Attach(mnt, at)
-}
-
-// addInner puts masks and the like on a mount that is not yet the container's,
-// so that it propagates with them as one tree, in which they are locked in place.
-func (s *stage) addInner(mnt *os.File, m Mount) error {
-	if _, err := s.park(mnt); err != nil {
-		return err
-	}
-	for _, inner := range m.Inner {
-		if err := s.inner(mnt, m.Target, inner); err != nil {
-			return fmt.Errorf("cannot make %s %s: %w", inner.Target, inner.Type, err)
-		}
-	}
-	return nil
-}
-
-func (s *stage) inner(mnt *os.File, top string, m Mount) error {
-	target, err := kernel.OpenIn(mnt, m.Target[len(top):], unix.O_PATH)
-	if errors.Is(err, unix.ENOENT) {
-		return nil // this kernel doesn't have it
-	}
-	if err != nil {
-		return err
-	}
-	defer target.Close()
-	source := target
-	if m.Type == "mask" {
-		if source, err = s.maskFor(target); err != nil {
-			return err
-		}
-	}
-	over, err := clone(source, 0, innerAttributes(m))
-	if err != nil {
-		return err
-	}
-	defer over.Close()
-	return kernel.Attach(over, target)
-}
-
-// innerAttributes: "writable" lifts the read-only flag that a clone would take
-// over from what it is cloned from.
-func innerAttributes(m Mount) kernel.Attr {
-	a := attributes(m.Flags)
-	if m.Type == "writable" {
-		a.Clear |= unix.MOUNT_ATTR_RDONLY
-	}
-	return a
-}
-
-// maskFor returns what hides a file or a directory: /dev/null, or an empty
-// directory that nobody can write.
-func (s *stage) maskFor(target *os.File) (*os.File, error) {
-	dir, err := kernel.IsDir(target)
-	if err != nil {
-		return nil, err
-	}
-	if !dir {
-		if s.null == nil {
-			s.null, err = kernel.OpenPath("/dev/null")
-		}
-		return s.null, err
-	}
-	if s.empty == nil {
-		const attrs = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NODEV
-		s.empty, err = kernel.NewFS("tmpfs", attrs, kernel.Option{Key: "mode", Value: "555"}, kernel.Option{Key: "nr_inodes", Value: "1"})
-		if err == nil {
-			_, err = s.park(s.empty) // a clone needs an attached origin before Linux 6.15
-		}
-	}
-	return s.empty, err
 }
 
 // close lets go of what only the building needed.

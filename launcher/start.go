@@ -50,8 +50,8 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.streams.log(s.plan); err != nil {
 		s.Warn("the container's output does not reach the journal: " + err.Error())
 	}
-	if err := enterStage(); err != nil {
-		return err
+	if err := kernel.EnterMountNS(); err != nil {
+		return cannot("prepare the mounts", err)
 	}
 	if s.stage, err = newStage(s.plan); err != nil {
 		return cannot("prepare the mounts", err)
@@ -60,9 +60,9 @@ func (s *start) run(ctx context.Context) (err error) {
 		return err
 	}
 	// An interrupted start fails where it waits for the child.
-	defer context.AfterFunc(ctx, s.conn.Shut)()
+	uninterrupted := context.AfterFunc(ctx, s.conn.Shut)
 	defer func() {
-		if ctx.Err() != nil && err != nil {
+		if !uninterrupted() {
 			err = cannot("start the container", context.Cause(ctx))
 		}
 	}()
@@ -191,8 +191,8 @@ func (s *start) scope(ctx context.Context) error {
 		Slice:       s.plan.Unit.Slice,
 		PIDs:        []int{s.child.Pid},
 		PIDFDs:      []*os.File{pidfd},
-		Delegate:    true,
-		CollectMode: "inactive-or-failed",
+		Delegate:    s.plan.Unit.Delegate,
+		CollectMode: s.plan.Unit.CollectMode,
 		Controller:  true,
 		Properties:  s.plan.Unit.Properties,
 	}

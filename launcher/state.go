@@ -81,7 +81,7 @@ func claimName(name string) (*claim, error) {
 		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, cannot("make the state directory", err)
 		}
-		dir, held, err := lockDir(path)
+		dir, held, err := kernel.LockDir(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue // removed between the two
@@ -95,30 +95,6 @@ func claimName(name string) (*claim, error) {
 		c := &claim{name: name, dir: dir}
 		return c, c.clear()
 	}
-}
-
-// lockDir locks a directory without waiting. held tells that somebody else has
-// it; no directory and no error, that it was removed meanwhile.
-func lockDir(path string) (dir *os.File, held bool, err error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, false, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	dir = os.NewFile(uintptr(fd), path)
-	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		dir.Close()
-		return nil, true, nil
-	}
-	var st unix.Stat_t
-	if err == nil {
-		err = unix.Fstat(fd, &st)
-	}
-	if err != nil || st.Nlink == 0 {
-		dir.Close()
-		return nil, false, err
-	}
-	return dir, false, nil
 }
 
 // clear removes what is in the directory.
@@ -165,7 +141,7 @@ func ReadState(name string) (*State, error) {
 		return nil, err
 	}
 	path := filepath.Join(StateDir, name)
-	dir, held, err := lockDir(path)
+	dir, held, err := kernel.LockDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotRunningError{name}
 	}
@@ -207,7 +183,7 @@ func Names() ([]string, error) {
 		if !e.IsDir() || config.CheckName(e.Name()) != nil {
 			continue
 		}
-		dir, held, err := lockDir(filepath.Join(StateDir, e.Name()))
+		dir, held, err := kernel.LockDir(filepath.Join(StateDir, e.Name()))
 		switch {
 		case held:
 			names = append(names, e.Name())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/nsinit"
+	"berth/units"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +21,8 @@ type streams struct {
 	outer  Stdio
 	child  [3]*os.File // what the payload gets, until it is started
 	pumps  sync.WaitGroup
-	pipes  []*os.File    // berth's ends of the pipes for output
-	logs   [2]*logStream // nil: there is no journal
+	pipes  []*os.File              // berth's ends of the pipes for output
+	logs   [2]*units.JournalStream // nil: there is no journal
 	inPipe *os.File
 }
 
@@ -59,7 +60,7 @@ func connectStreams(outer Stdio, p nsinit.Process) (*streams, error) {
 // log opens the payload's streams in the journal.
 func (s *streams) log(p *Plan) (err error) {
 	for i, priority := range []int{priorityOut, priorityErr} {
-		if s.logs[i], err = openJournal(p, priority); err != nil {
+		if s.logs[i], err = units.OpenJournalStream(units.Stream{Identifier: p.Name, Unit: p.Unit.Scope, Priority: priority}); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ func (s *streams) openInput() error {
 // id.
 func (s *streams) sender(pid int, id uint32) {
 	for _, log := range s.logs {
-		log.from(pid, id)
+		log.From(pid, id)
 	}
 }
 
@@ -124,7 +125,7 @@ func (s *streams) wait() {
 // copyOutput copies to berth's own stream and to the journal. When nobody reads
 // the former any more, the payload gets to know as from any closed pipe. A
 // journal that fails is done without.
-func copyOutput(from io.ReadCloser, to *os.File, log *logStream) {
+func copyOutput(from io.ReadCloser, to *os.File, log *units.JournalStream) {
 	defer from.Close()
 	buf := make([]byte, 64<<10)
 	for {
@@ -187,6 +188,6 @@ func (s *streams) closeAll() {
 		f.Close()
 	}
 	for _, log := range s.logs {
-		log.close()
+		log.Close()
 	}
 }

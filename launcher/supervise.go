@@ -3,6 +3,7 @@ package launcher
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -20,8 +21,9 @@ type ending struct {
 	reboot bool // a system container wants to be started again
 }
 
-// supervise looks after a running container until it ends.
-func (s *start) supervise() ending {
+// supervise looks after a running container until it ends. pending, if not nil,
+// is a signal that has come already.
+func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 	boot := s.plan.Setup.Process.Boot
 	session := &session{
 		stdio: s.Stdio, streams: s.streams, terminal: s.stage.terminal,
@@ -30,24 +32,28 @@ func (s *start) supervise() ending {
 	if boot {
 		session.console = &console{terminal: s.stage.terminal}
 	}
-	signals, stop := session.receive()
-	defer stop()
 	s.streams.sender(s.child.Pid, s.plan.Users.Base)
 	session.begin()
 	defer session.restore()
 	registered := s.register()
 	defer registered()
 
+	forward := func(received os.Signal) {
+		// An init doesn't take these for what they mean elsewhere.
+		if boot && (received == unix.SIGTERM || received == unix.SIGINT) {
+			received = syscall.Signal(s.plan.StopSignal)
+		}
+		session.signal(received)
+	}
+	if pending != nil {
+		forward(pending)
+	}
 	ended := make(chan int, 1)
 	go func() { ended <- s.wait(session) }()
 	for {
 		select {
 		case received := <-signals:
-			// An init doesn't take these for what they mean elsewhere.
-			if boot && (received == unix.SIGTERM || received == unix.SIGINT) {
-				received = syscall.Signal(s.plan.StopSignal)
-			}
-			session.signal(received)
+			forward(received)
 		case <-s.stops:
 			_ = kernel.SignalPidfd(s.payload, unix.Signal(s.plan.StopSignal)) // it may have ended
 		case status := <-ended:
@@ -104,13 +110,8 @@ func (s *start) wait(session *session) int {
 			reported = exitStatus(unix.WaitStatus(m.Wait))
 		}
 	}
-	for {
-		err := unix.Waitid(unix.P_PID, s.child.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	session.end() // before PID 1 is gone for good: it is the sender of what is left to log
+	_ = kernel.WaitExited(s.child.Pid) // its error would be Wait's as well
+	session.end()                      // before PID 1 is gone for good: it is the sender of what is left to log
 	state, err := s.child.Wait()
 	s.conn.Close()
 	switch {

@@ -20,35 +20,21 @@ type terminal struct {
 }
 
 // openTerminal makes one through the devpts mount itself: no path of the
-// container's is looked up. See ioctl_tty(2), TIOCGPTPEER.
-func openTerminal(pts *os.File, owner kernel.Owner) (*terminal, error) {
-	t := &terminal{}
-	err := kernel.As(owner, func() (err error) {
-		t.master, err = kernel.OpenIn(pts, "ptmx", unix.O_RDWR|unix.O_NOCTTY)
-		return err
-	})
-	if err != nil {
-		return nil, err
+// container's is looked up.
+func openTerminal(pts *os.File, owner kernel.Owner) (t *terminal, err error) {
+	t = new(terminal)
+	if t.master, t.number, err = kernel.OpenPTY(pts, owner); err != nil {
+		return nil, cannot("open a terminal", err)
 	}
-	fd := int(t.master.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		return nil, cannot("unlock the terminal", err)
+	if t.slave, err = t.peer(); err != nil {
+		t.master.Close()
+		return nil, cannot("open a terminal", err)
 	}
-	if t.number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN); err != nil {
-		return nil, cannot("number the terminal", err)
-	}
-	t.slave, err = t.peer()
-	return t, err
+	return t, nil
 }
 
 // peer opens the slave.
-func (t *terminal) peer() (*os.File, error) {
-	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, t.master.Fd(), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
-	if errno != 0 {
-		return nil, cannot("open the terminal", errno)
-	}
-	return os.NewFile(slave, "/dev/pts/"+strconv.Itoa(t.number)), nil
-}
+func (t *terminal) peer() (*os.File, error) { return kernel.OpenPTYPeer(t.master, t.number) }
 
 // console is the terminal of an init, which opens and closes it, and has it hung
 // up, as it likes. A master whose slave nobody has open reads EIO, so berth
@@ -97,13 +83,9 @@ func (s *stage) openConsole(m Mount) (*os.File, error) {
 	return clone(node, 0, attributes(m.Flags))
 }
 
-// resize gives the terminal the window size of another one.
-func (t *terminal) resize(from *os.File) {
-	size, err := unix.IoctlGetWinsize(int(from.Fd()), unix.TIOCGWINSZ)
-	if err == nil {
-		_ = unix.IoctlSetWinsize(int(t.master.Fd()), unix.TIOCSWINSZ, size) // only a courtesy
-	}
-}
+// resize gives the terminal the window size of another one. It is a courtesy:
+// berth's own may be none.
+func (t *terminal) resize(from *os.File) { _ = kernel.CopyWindowSize(from, t.master) }
 
 // IsTerminal tells whether a file is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // journalSocket is where journald takes streams: systemd-journald.service(8).
@@ -21,15 +24,60 @@ type Stream struct {
 	LevelPrefix bool   // lines may begin with "<N>", their priority: sd-daemon(3)
 }
 
-// OpenJournalStream opens a stream to the journal, for standard output and
-// error of a process: each line is an entry. The file can only be written to,
-// blocks, and is closed on exec.
-func OpenJournalStream(s Stream) (*os.File, error) {
+// JournalStream is an open stream to the journal: each line that is written is
+// an entry. Writing blocks while journald is behind. A nil *JournalStream takes
+// everything and keeps nothing.
+type JournalStream struct {
+	file   *os.File
+	sender []byte // control message
+}
+
+// OpenJournalStream opens a stream to the journal.
+func OpenJournalStream(s Stream) (*JournalStream, error) {
 	f, err := openStream(journalSocket, s)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a journal stream: %w", err)
 	}
-	return f, nil
+	return &JournalStream{file: f}, nil
+}
+
+// From makes the entries those of another process, as root may (unix(7),
+// SCM_CREDENTIALS). journald finds the unit of an entry by the sender's cgroup
+// and believes Stream.Unit only of a sender that is in none. id is the user and
+// group that the entries shall have.
+func (j *JournalStream) From(pid int, id uint32) {
+	if j != nil {
+		j.sender = unix.UnixCredentials(&unix.Ucred{Pid: int32(pid), Uid: id, Gid: id})
+	}
+}
+
+// Write implements io.Writer.
+func (j *JournalStream) Write(data []byte) (int, error) {
+	if j == nil {
+		return len(data), nil
+	}
+	defer runtime.KeepAlive(j.file)
+	written := 0
+	for written < len(data) {
+		n, err := unix.SendmsgN(int(j.file.Fd()), data[written:], j.sender, nil, unix.MSG_NOSIGNAL)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.ESRCH) && j.sender != nil:
+			j.sender = nil // the process is gone; now journald goes by Stream.Unit
+		case err != nil:
+			return written, err
+		}
+		written += max(n, 0)
+	}
+	return written, nil
+}
+
+// Close implements io.Closer.
+func (j *JournalStream) Close() error {
+	if j == nil {
+		return nil
+	}
+	return j.file.Close()
 }
 
 func openStream(socket string, s Stream) (*os.File, error) {

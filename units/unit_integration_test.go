@@ -5,13 +5,11 @@ package units_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"berth/units"
 )
@@ -187,55 +185,49 @@ func TestMachine(t *testing.T) {
 
 func TestJournalStream(t *testing.T) {
 	m := connect(t)
-	// The shell waits until it is in the scope, and ends as soon as it has written.
-	writer := exec.Command("sh", "-c", "read go; echo an ordinary line; echo '<3>an error'; printf 'no end of line'")
+	member := exec.Command("cat")
+	hold, err := member.StdinPipe() // ends it when closed
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := member.Start(); err != nil {
+		t.Fatal(err)
+	}
 	unit := scopeName(t)
-	f, err := units.OpenJournalStream(units.Stream{Identifier: "berth-test", Unit: unit, Priority: 6, LevelPrefix: true})
+	if err := m.StartScope(soon(t), units.Scope{Name: unit, PIDs: []int{member.Process.Pid}}); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := units.OpenJournalStream(units.Stream{Identifier: "berth-test", Unit: unit, Priority: 6, LevelPrefix: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	checkFlags(t, f)
-	writer.Stdout = f
-	input, err := writer.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.StartScope(soon(t), units.Scope{Name: unit, PIDs: []int{writer.Process.Pid}}); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintln(input, "go")
-	if err := writer.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
+	stream.From(member.Process.Pid, 12345)
+	fmt.Fprintln(stream, "an ordinary line")
+	fmt.Fprintln(stream, "<3>an error")
 	read := func(match string) string {
-		out, _ := exec.Command("journalctl", "--quiet", "--no-pager", "--output=cat", "SYSLOG_IDENTIFIER=berth-test", match).Output()
+		out, _ := exec.Command("journalctl", "--quiet", "--no-pager", "--output=cat", "SYSLOG_IDENTIFIER=berth-test", "_SYSTEMD_UNIT="+unit, match).Output()
 		return string(out)
 	}
-	eventually(t, "the lines are in the journal, as those of the scope", func() bool {
-		return read("_SYSTEMD_UNIT="+unit) == "an ordinary line\nan error\nno end of line\n"
+	eventually(t, "the lines are in the journal, as those of the scope's process", func() bool {
+		return read("_PID="+strconv.Itoa(member.Process.Pid)) == "an ordinary line\nan error\n"
 	})
 	if got := read("PRIORITY=3"); got != "an error\n" {
 		t.Errorf("errors are %q", got)
 	}
-}
-
-func checkFlags(t *testing.T, f *os.File) {
-	t.Helper()
-	raw, err := f.SyscallConn()
-	if err != nil {
+	if got := read("_UID=12345"); got != "an ordinary line\nan error\n" {
+		t.Errorf("lines of the user are %q", got)
+	}
+	// What is written after its process' end is not lost.
+	hold.Close()
+	if err := member.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	raw.Control(func(fd uintptr) {
-		if flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
-			t.Errorf("the stream doesn't block: %#x, %v", flags, err)
-		}
-		if flags, err := unix.FcntlInt(fd, unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("the stream is not closed on exec: %#x, %v", flags, err)
-		}
+	fmt.Fprint(stream, "no end of line")
+	if err := stream.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the last line is in the journal", func() bool {
+		out, _ := exec.Command("journalctl", "--quiet", "--no-pager", "--output=cat", "SYSLOG_IDENTIFIER=berth-test").Output()
+		return strings.HasSuffix(string(out), "\nno end of line\n")
 	})
 }

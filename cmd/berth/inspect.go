@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"berth/internal/kernel"
 	"berth/launcher"
 
 	"github.com/spf13/cobra"
@@ -74,7 +73,7 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 }
 
 // formatMaps prints ID maps as "0-65535 are 524288-589823 here".
-func formatMaps(maps []kernel.IDMap) string {
+func formatMaps(maps []launcher.IDMap) string {
 	parts := make([]string, len(maps))
 	for i, m := range maps {
 		parts[i] = fmt.Sprintf("%d-%d are the host's %d-%d", m.Container, m.Container+m.Size-1, m.Host, m.Host+m.Size-1)

@@ -64,6 +64,19 @@ func Attach(mnt, target *os.File) error {
 	return nil
 }
 
+// EnterMountNS moves the calling thread into a copy of its mount namespace, in
+// which nothing propagates back. What is unmounted in the original later is
+// unmounted there too. See mount_namespaces(7).
+func EnterMountNS() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare CLONE_NEWNS: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("mount MS_SLAVE: %w", err)
+	}
+	return nil
+}
+
 // OpenFS begins the creation of a file system instance. What the instance takes
 // from its creator — the PID namespace of a procfs, the network namespace of a
 // sysfs, the IPC namespace of an mqueue, the user namespace that owns it — it

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -62,4 +64,59 @@ func StartTime(pid int) (uint64, error) {
 		return 0, fmt.Errorf("cannot parse /proc/%d/stat", pid)
 	}
 	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+// WaitExited waits until a child has ended, and leaves it to be reaped: until
+// then its number stays its own. See waitid(2), WNOWAIT.
+func WaitExited(pid int) error {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// SetRlimit sets a resource limit of a process. Without CAP_SYS_RESOURCE a hard
+// limit can't be raised; then the one that is there stays. See prlimit(2).
+func SetRlimit(pid, resource int, soft, hard uint64) error {
+	want := unix.Rlimit{Cur: soft, Max: hard}
+	err := unix.Prlimit(pid, resource, &want, nil)
+	if errors.Is(err, unix.EPERM) {
+		var have unix.Rlimit
+		if err = unix.Prlimit(pid, resource, nil, &have); err == nil {
+			want.Max = min(want.Max, have.Max)
+			want.Cur = min(want.Cur, want.Max)
+			err = unix.Prlimit(pid, resource, &want, nil)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("prlimit: %w", err)
+	}
+	return nil
+}
+
+// LockDir opens a directory and locks it without waiting. held tells that
+// somebody else has it; no directory and no error, that it was removed
+// meanwhile. See flock(2).
+func LockDir(path string) (dir *os.File, held bool, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	dir = os.NewFile(uintptr(fd), path)
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		dir.Close()
+		return nil, true, nil
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	if err != nil || st.Nlink == 0 {
+		dir.Close()
+		return nil, false, err
+	}
+	return dir, false, nil
 }

@@ -80,7 +80,7 @@ func makeIn(root *os.File, name string, mode uint32, links int) (*os.File, error
 		err = unix.Mknodat(int(parent.Fd()), base, mode, 0)
 	}
 	if errors.Is(err, unix.EEXIST) && links > 0 {
-		if target, linkErr := readlinkat(parent, base); linkErr == nil {
+		if target, linkErr := ReadlinkIn(parent, base); linkErr == nil {
 			if !path.IsAbs(target) {
 				target = path.Join(dir, target)
 			}
@@ -92,16 +92,6 @@ func makeIn(root *os.File, name string, mode uint32, links int) (*os.File, error
 		return nil, fmt.Errorf("make %s in %s: %w", name, root.Name(), err)
 	}
 	return OpenIn(root, name, unix.O_PATH)
-}
-
-func readlinkat(dir *os.File, name string) (string, error) {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(int(dir.Fd()), name, buf)
-	runtime.KeepAlive(dir)
-	if err != nil {
-		return "", err
-	}
-	return string(buf[:n]), nil
 }
 
 // Owner is the owner of something that is made.

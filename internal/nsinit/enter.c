@@ -31,6 +31,7 @@ static void reap(pid_t payload) {
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_DUMPABLE, 0); // the payload may not take the socket
 	for (int fd = 0; fd < SOCKET; fd++)
 		close(fd); // the payload's alone: their other ends shall see it close them
 	int children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -76,9 +77,18 @@ static void join(int namespaces, uid_t id) {
 	prctl(PR_SET_DUMPABLE, 0); // changing IDs may have reset it
 }
 
+// closeFrom closes what berth's own caller left open: a directory among it would
+// be a way to the host's files, by working_directory = "/proc/self/fd/9".
+static void closeFrom(unsigned first) {
+	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
+		fail("close_range");
+}
+
 __attribute__((constructor)) static void enter(int argc, char **argv) {
-	if (argc == 2 && strcmp(argv[0], "berth-init") == 0)
+	if (argc == 1 && strcmp(argv[0], "berth-setup") == 0)
+		closeFrom(LEADER);
+	else if (argc == 2 && strcmp(argv[0], "berth-init") == 0)
 		reap(atoi(argv[1]));
 	else if (argc == 3 && strcmp(argv[0], "berth-exec") == 0)
-		join(atoi(argv[1]), atoi(argv[2]));
+		closeFrom(LEADER + 1), join(atoi(argv[1]), atoi(argv[2]));
 }

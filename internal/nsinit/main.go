@@ -52,8 +52,8 @@ func Main() {
 	os.Exit(failure.Status)
 }
 
-// inherit makes sure that nothing but 0 to 2 outlives the exec: a descriptor
-// that berth's own caller left open could be a way to the host's files.
+// inherit makes sure that nothing but 0 to 2 outlives the exec. What was not
+// meant for this process enter.c has closed already.
 func inherit() error {
 	if err := unix.CloseRange(socketFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close_range: %w", err)
@@ -88,6 +88,7 @@ func start(conn *Conn, s Setup) error {
 	if err := enterCgroup(files[0]); err != nil {
 		return err
 	}
+	files[0].Close()
 	if err := pivot(s.Root); err != nil {
 		return err
 	}

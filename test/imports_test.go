@@ -1,0 +1,92 @@
+// Package test holds the rules that the whole tree keeps.
+package test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rules say which of berth's packages a package may import, and which of the
+// libraries that only one package should know. "berth/…" that is not listed is
+// refused, whoever imports it.
+var rules = []struct {
+	pkg     string
+	may     []string // berth's packages
+	because string
+}{
+	{"berth/config", []string{"berth/internal/nearest"},
+		"a file means the same on every host: decoding knows no systemd and makes no system call"},
+	{"berth/units", []string{"berth/internal/nearest"},
+		"systemd's settings and its bus are one subject, without containers"},
+	{"berth/idpool", nil,
+		"blocks of IDs can be had without a container"},
+	{"berth/internal/nearest", nil,
+		"a leaf"},
+	{"berth/internal/kernel", nil,
+		"mechanism without policy"},
+	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
+		"the side inside is told what to do, and starts fast"},
+	{"berth/launcher", []string{"berth/config", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit"},
+		"the trunk composes the leaves, and knows no command line"},
+	{"berth/cmd/berth", []string{"berth/config", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
+		"commands read arguments and print; package launcher acts"},
+}
+
+// owned are libraries that belong to one package.
+var owned = []struct {
+	library, owner, because string
+}{
+	{"github.com/godbus/dbus/v5", "berth/units", "only units speaks D-Bus"},
+	{"github.com/BurntSushi/toml", "berth/config", "only config reads TOML"},
+	{"github.com/pelletier/go-toml/v2", "berth/config", "only config reads TOML"},
+	{"github.com/spf13/cobra", "berth/cmd/berth", "the command line is one layer"},
+}
+
+func TestImports(t *testing.T) {
+	imports := importsOf(t)
+	for _, rule := range rules {
+		direct, ok := imports[rule.pkg]
+		if !ok {
+			t.Errorf("%s has a rule and is not there", rule.pkg)
+		}
+		allowed := map[string]bool{}
+		for _, p := range rule.may {
+			allowed[p] = true
+		}
+		for _, p := range direct {
+			if strings.HasPrefix(p, "berth/") && !allowed[p] {
+				t.Errorf("%s imports %s: %s", rule.pkg, p, rule.because)
+			}
+		}
+		delete(imports, rule.pkg)
+		for _, o := range owned {
+			for _, p := range direct {
+				if (p == o.library || strings.HasPrefix(p, o.library+"/")) && rule.pkg != o.owner {
+					t.Errorf("%s imports %s: %s", rule.pkg, p, o.because)
+				}
+			}
+		}
+	}
+	for pkg := range imports {
+		if !strings.HasPrefix(pkg, "berth/test") {
+			t.Errorf("%s has no rule here: say what it may import, and why", pkg)
+		}
+	}
+}
+
+// importsOf lists what each package of the tree imports, its tests aside.
+func importsOf(t *testing.T) map[string][]string {
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	imports := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		imports[fields[0]] = fields[1:]
+	}
+	return imports
+}
