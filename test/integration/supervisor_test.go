@@ -1,0 +1,248 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/test/host"
+)
+
+// attackTime bounds the tests that repeat an attack: BERTH_ATTACK_TIME, a Go
+// duration, or a few seconds.
+func attackTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("BERTH_ATTACK_TIME")
+	if text == "" {
+		return 4 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// onlyFilesAreLeft wants that nothing of a container is there whose berth was
+// killed, but for files that mean nothing: the next command removes those.
+func onlyFilesAreLeft(t *testing.T, h *host.Host, name string, before snapshot) {
+	t.Helper()
+	var left []string
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		after, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = nil
+		for _, entry := range after.minus(before) {
+			if !strings.HasPrefix(entry, "file ") {
+				left = append(left, entry)
+			}
+		}
+		if len(left) == 0 {
+			break
+		}
+	}
+	if len(left) != 0 {
+		t.Errorf("left of %s:\n%s", name, strings.Join(left, "\n"))
+	}
+}
+
+// forget removes the lock files of blocks, after a look that nobody holds one:
+// they stay when their holder is killed, and mean nothing.
+func forget(t *testing.T, h *host.Host) {
+	t.Helper()
+	if list := ps(t, h); len(list) != 0 {
+		t.Errorf("berth ps lists %+v", list)
+	}
+	shell(t, h, `
+for file in /run/systemd/nspawn-uid/*; do
+	test -e $file || continue
+	flock --nonblock $file true || { echo "$file is still locked" >&2; exit 1; }
+	rm $file
+done`)
+}
+
+func TestKilledSupervisorLeavesNothing(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := start(t, h, "box", "", "sh", "-c", "trap '' TERM HUP; setsid sh -c 'trap \"\" TERM HUP; while :; do sleep 1; done' & while :; do sleep 1; done")
+		first := inspectMap(t, c)
+		c.signal(unix.SIGKILL)
+		c.wait()
+		onlyFilesAreLeft(t, h, "box", before)
+		// The name and the block are free at once.
+		again := idle(t, h, "box", "")
+		if second := inspectMap(t, again); second != first {
+			t.Errorf("the block %q wasn't free: the next is %q", first, second)
+		}
+		again.stop()
+		// nspawn can have the block as well.
+		again = idle(t, h, "box", "")
+		again.signal(unix.SIGKILL)
+		again.wait()
+		onlyFilesAreLeft(t, h, "box", before)
+		base := strings.Fields(first)[1]
+		shell(t, h, "flock --nonblock /run/systemd/nspawn-uid/"+base+" true")
+		forget(t, h)
+	})
+}
+
+func inspectMap(t *testing.T, c *container) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", c.leader()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestRestartAfterKilledSupervisorIsImmediate(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", "")
+		for range 15 {
+			c := startDefined(t, h, "box", "sleep", "1000")
+			c.signal(unix.SIGKILL)
+			c.wait()
+			if got := berth(t, h, "run", "box", "--", "echo", "again"); got.Status != 0 || got.Stdout != "again\n" {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		forget(t, h)
+	})
+}
+
+// Other ways for a supervisor to die.
+func TestKilledSupervisorsVariants(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			name, body string
+			command    []string
+		}{
+			{"network of the host", "[network]\nmode = \"host\"\n", []string{"sleep", "1000"}},
+			{"no root", "[users]\nmap_root = false\n[process]\nuser = \"www-data\"\n", []string{"sleep", "1000"}},
+			{"frozen processes", "", []string{"sh", "-c", "kill -STOP $$"}},
+			{"a user without rights over PID 1", "[process]\nuser = \"www-data\"\n", []string{"sleep", "1000"}},
+			{"mounts of its own", "", []string{"sh", "-c", "mount -t tmpfs none /mnt; sleep 1000"}},
+			{"cgroups of its own", "", []string{"sh", "-c", "mkdir -p /sys/fs/cgroup/a/b; echo $$ > /sys/fs/cgroup/a/b/cgroup.procs; sleep 1000"}},
+			{"namespaces of its own", "", []string{"sh", "-c", "unshare --mount --pid --fork sleep 1000"}},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				c := start(t, h, "box", test.body, test.command...)
+				time.Sleep(30 * time.Millisecond)
+				c.signal(unix.SIGKILL)
+				c.wait()
+				onlyFilesAreLeft(t, h, test.name, before)
+			})
+		}
+		forget(t, h)
+	})
+}
+
+// At every step of a start: strace kills berth when it enters its nth call of
+// one kind, for every n until the start is through.
+func TestSupervisorKilledAtEveryStep(t *testing.T) {
+	steps := []string{
+		"mkdirat", "unshare", "mount", "fsopen", "fsmount", "fsconfig", "move_mount", "open_tree", "mount_setattr",
+		"clone", "clone3", "socketpair", "connect", "sendmsg", "recvmsg", "sendto", "flock", "prlimit64", "pidfd_open",
+		"fchown", "fchownat", "mknodat", "renameat", "rename", "unlinkat", "waitid", "pidfd_send_signal", "setfsuid",
+	}
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", "[[mounts]]\ntype = \"bind\"\nsource = \"/usr\"\ntarget = \"/srv/x/y\"\nread_only = true\n")
+		writeFile(t, h, "/srv/x/keep", "") // so that the target is made in an overlay's upper layer
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(2 * attackTime(t))
+		killed := 0
+		for n := 1; time.Now().Before(deadline); n++ {
+			through := 0
+			for _, call := range steps {
+				inject := fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n)
+				got := run(t, h, "timeout", "20", "strace", "--follow-forks", "--quiet=all", "--output=/dev/null", "--trace="+call, "--inject="+strings.TrimPrefix(inject, "inject="), "berth", "run", "box", "--", "sh", "-c", "echo up; sleep 0.01")
+				if got.Status == 124 {
+					t.Fatalf("%s: hangs: %+v", inject, got)
+				}
+				if got.Status == 0 {
+					through++
+					continue
+				}
+				killed++
+				onlyFilesAreLeft(t, h, inject, before)
+				if t.Failed() {
+					return
+				}
+			}
+			if through == len(steps) {
+				break
+			}
+		}
+		if killed < 20 {
+			t.Errorf("berth was killed %d times only: does strace work here?", killed)
+		}
+		t.Logf("killed %d times", killed)
+		if got := berth(t, h, "run", "box", "--", "echo", "well"); got.Stdout != "well\n" {
+			t.Errorf("afterwards: got %+v", got)
+		}
+		forget(t, h)
+	})
+}
+
+// At any moment, as a machine short of memory would.
+func TestSupervisorKilledAtAnyMoment(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", "")
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(attackTime(t))
+		n := 0
+		for ; n < 200 && time.Now().Before(deadline); n++ {
+			c := begin(t, h, "berth", "run", "box", "--", "sleep", "1000")
+			time.Sleep(time.Duration(n*193%40000) * time.Microsecond)
+			c.signal(unix.SIGKILL)
+			c.wait()
+			if n%10 == 0 {
+				onlyFilesAreLeft(t, h, fmt.Sprint("round ", n), before)
+			}
+		}
+		onlyFilesAreLeft(t, h, "the last", before)
+		t.Logf("killed %d times", n)
+		if got := berth(t, h, "run", "box", "--", "echo", "well"); got.Stdout != "well\n" {
+			t.Errorf("afterwards: got %+v", got)
+		}
+		forget(t, h)
+	})
+}
+
+// The state directory is not a place to be fooled by.
+func TestStaleStateIsRemoved(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		shell(t, h, "mkdir -p /run/berth/dead /run/berth/box; echo '{' > /run/berth/dead/state.json; echo garbage > /run/berth/box/state.json; ln -s /etc /run/berth/link; touch /run/berth/file")
+		defer func() { shell(t, h, "rm -rf /run/berth/link /run/berth/file") }()
+		if list := ps(t, h); len(list) != 0 {
+			t.Errorf("got %+v", list)
+		}
+		if got := runContainer(t, h, "box", "", "echo", "up"); got.Stdout != "up\n" {
+			t.Errorf("got %+v", got)
+		}
+		shell(t, h, "test ! -e /run/berth/dead; test -e /etc/passwd")
+		if _, err := os.Stat(filepath.Join("/proc", fmt.Sprint(h.PID()), "root/etc/passwd")); err != nil {
+			t.Error(err)
+		}
+	})
+}
