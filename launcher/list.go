@@ -53,8 +53,12 @@ func List(ctx context.Context) ([]Summary, error) {
 			continue
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(scope.Name, "berth-"), ".scope")
+		summary := summarize(name, scope.SubState)
+		if summary.State == unsupervised && !populated(ctx, manager, scope.Name) {
+			continue // it has ended, and systemd is about to notice
+		}
 		listed[name] = true
-		list = append(list, summarize(name, scope.SubState))
+		list = append(list, summary)
 	}
 	for _, name := range names {
 		if !listed[name] {
@@ -65,13 +69,26 @@ func List(ctx context.Context) ([]Summary, error) {
 	return list, nil
 }
 
+// populated tells whether there is a process in a scope.
+func populated(ctx context.Context, manager *units.Manager, scope string) bool {
+	unit, err := manager.Unit(ctx, scope)
+	if err != nil || unit.ControlGroup == "" {
+		return false
+	}
+	yes, err := kernel.CgroupPopulated(filepath.Join(kernel.CgroupRoot, unit.ControlGroup))
+	return err == nil && yes
+}
+
+// unsupervised is the state of a container whose berth was killed.
+const unsupervised = "unsupervised"
+
 func summarize(name, state string) Summary {
 	s := Summary{Name: name, State: state, Scope: ScopeName(name)}
 	known, err := ReadState(name)
 	if err != nil {
 		var gone *NotRunningError
 		if errors.As(err, &gone) {
-			s.State = "unsupervised"
+			s.State = unsupervised
 		}
 		return s
 	}

@@ -41,10 +41,32 @@ func (s *stage) overlay(o overlay) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kernel.NewFS("overlay", int(attributes(o.flags).Set),
-		kernel.Option{Key: "lowerdir", Value: strings.Join(lower, ":")},
-		kernel.Option{Key: "upperdir", Value: upper},
-		kernel.Option{Key: "workdir", Value: work})
+	var mnt *os.File
+	// The file system acts with the credentials of who makes it: on an
+	// ID-mapped layer the host's root is nobody and could make nothing.
+	err = kernel.AsKeepingCaps(s.owner(), func() (err error) {
+		mnt, err = kernel.NewFS("overlay", 0,
+			kernel.Option{Key: "lowerdir", Value: strings.Join(lower, ":")},
+			kernel.Option{Key: "upperdir", Value: upper},
+			kernel.Option{Key: "workdir", Value: work})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// overlayfs doesn't refuse an upper layer that it can't use.
+	readOnly, err := kernel.IsReadOnly(mnt)
+	if err == nil && readOnly {
+		err = fmt.Errorf("the upper layer can't be written: %q and %q have to be on one file system that supports extended attributes", o.upper, o.work)
+	}
+	if err == nil {
+		err = kernel.SetAttr(mnt, attributes(o.flags))
+	}
+	if err != nil {
+		mnt.Close()
+		return nil, err
+	}
+	return mnt, nil
 }
 
 // layer parks an ID-mapped clone of a directory.

@@ -212,12 +212,8 @@ func (s *start) scope(ctx context.Context) error {
 // takeOver starts a scope whose name is taken though no berth runs it. One
 // without processes is a left-over and makes room.
 func (s *start) takeOver(ctx context.Context, manager *units.Manager, scope units.Scope) error {
-	unit, err := manager.Unit(ctx, scope.Name)
-	if err == nil && unit.ControlGroup != "" {
-		populated, err := kernel.CgroupPopulated(filepath.Join(kernel.CgroupRoot, unit.ControlGroup))
-		if err == nil && populated {
-			return fmt.Errorf("cannot start %q: processes that no berth looks after run in it: systemctl stop %s ends them", scope.Name, scope.Name)
-		}
+	if populated(ctx, manager, scope.Name) {
+		return fmt.Errorf("cannot start %q: processes that no berth looks after run in it: systemctl stop %s ends them", scope.Name, scope.Name)
 	}
 	if err := manager.StopUnit(ctx, scope.Name); err != nil && !errors.Is(err, units.ErrNoUnit) {
 		return err

@@ -166,6 +166,17 @@ func IsMountRoot(dir *os.File) (bool, error) {
 	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
+// IsReadOnly tells whether a mount or its file system can't be written.
+func IsReadOnly(mnt *os.File) (bool, error) {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(int(mnt.Fd()), &st)
+	runtime.KeepAlive(mnt)
+	if err != nil {
+		return false, fmt.Errorf("fstatfs %s: %w", mnt.Name(), err)
+	}
+	return st.Flags&unix.ST_RDONLY != 0, nil
+}
+
 // FSName names the file system that a file is on, for messages.
 func FSName(f *os.File) string {
 	var st unix.Statfs_t

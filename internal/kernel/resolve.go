@@ -114,6 +114,22 @@ func As(owner Owner, f func() error) error {
 	return f()
 }
 
+// AsKeepingCaps is As with the calling thread's capabilities kept: what is made
+// belongs to owner, and nothing is refused. See capabilities(7),
+// SECBIT_NO_SETUID_FIXUP.
+func AsKeepingCaps(owner Owner, f func() error) error {
+	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	if err != nil {
+		return fmt.Errorf("prctl PR_GET_SECUREBITS: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_SECUREBITS, uintptr(bits|secbitNoSetuidFixup), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_SECUREBITS: %w", err)
+	}
+	return errors.Join(As(owner, f), unix.Prctl(unix.PR_SET_SECUREBITS, uintptr(bits), 0, 0, 0))
+}
+
+const secbitNoSetuidFixup = 1 << 2 // linux/securebits.h
+
 // IsDir tells whether an open file is a directory.
 func IsDir(f *os.File) (bool, error) {
 	var st unix.Stat_t

@@ -67,13 +67,7 @@ func start(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
-	if err := announce(conn, s.OpenFS); err != nil {
-		return err
-	}
-	if err := isolate(s); err != nil {
-		return err
-	}
-	_, files, err := conn.ReceiveKind(Go)
+	files, err := prepare(conn, s)
 	if err != nil {
 		awaitScope(s.Scope)
 		return err
@@ -122,6 +116,18 @@ func start(conn *Conn, s Setup) error {
 		return err
 	}
 	return remain(self, pid)
+}
+
+// prepare does what can be done before there is a root, and waits for that.
+func prepare(conn *Conn, s Setup) ([]*os.File, error) {
+	if err := announce(conn, s.OpenFS); err != nil {
+		return nil, err
+	}
+	if err := isolate(s); err != nil {
+		return nil, err
+	}
+	_, files, err := conn.ReceiveKind(Go)
+	return files, err
 }
 
 // announce sends the file system contexts that only a process in these
