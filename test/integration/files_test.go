@@ -127,6 +127,7 @@ func TestHostTreeIsHidden(t *testing.T) {
 		} {
 			writeFile(t, h, path, "secret")
 		}
+		shell(t, h, "chmod 700 /etc/credstore") // as systemd makes it
 		got := inside(t, h, "", `
 find /root /home /etc/ssl/private /var/log /var/tmp /var/lib/private /mnt /media /etc/credstore /boot -mindepth 1 2>&1
 ls /etc/shadow /etc/gshadow /etc/shadow- /etc/gshadow- /etc/ssh/ssh_host_rsa_key /etc/machine-id 2>/dev/null || true
@@ -242,6 +243,29 @@ func TestOverlayMount(t *testing.T) {
 		}
 		if got := shell(t, h, "cd /srv/canary/upper; cat both; stat -c '%n %u:%g %F' *; cat ../a/both ../b/only"); got != "new\nboth 4321:4321 regular file\nmade 4321:4321 regular empty file\nonly 4321:4321 character special file\na\nb" && !strings.Contains(got, "made 4321:4321") {
 			t.Errorf("upper: %q", got)
+		}
+	})
+}
+
+// A setuid program that the container's root makes is one of the host's root,
+// for whoever can reach it there: berth says so.
+func TestReachableRootIsWarnedOf(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		shell(t, h, "mkdir -p /usr/local/share/canary /srv/canary")
+		defer func() { shell(t, h, "rmdir /usr/local/share/canary /srv/canary") }()
+		for _, test := range []struct {
+			source, options string
+			warned          bool
+		}{
+			{"/usr/local/share/canary", "", true},
+			{"/usr/local/share/canary", "read_only = true\n", false},
+			{"/srv/canary", "", false},
+		} {
+			body := fmt.Sprintf("[[mounts]]\ntype = \"bind\"\nsource = %q\ntarget = \"/srv/www\"\n%s", test.source, test.options)
+			got := runContainer(t, h, "box", body, "true")
+			if warned := strings.Contains(got.Stderr, "mounts[0].source"); got.Status != 0 || warned != test.warned {
+				t.Errorf("%s %s: got %+v, want a warning: %v", test.source, test.options, got, test.warned)
+			}
 		}
 	})
 }

@@ -52,6 +52,7 @@ func TestEndOfPayloadDoesNotWaitForOutput(t *testing.T) {
 func TestInitWithstandsPayload(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		got := inside(t, h, "", `
+until grep -q '^CapPrm:.0000000000000000' /proc/1/status; do sleep 0.01; done
 kill -KILL 1; kill -STOP 1; kill -TERM 1; kill -SEGV 1
 grep -E '^(Cap(Prm|Eff|Bnd|Inh|Amb)|NoNewPrivs):' /proc/1/status | tr '\n\t' '  '
 echo
@@ -68,6 +69,19 @@ perl -e '$fd = syscall(434, 1, 0); print "pidfd_getfd gave a descriptor of PID 1
 		}
 		if !strings.Contains(lines[0], "NoNewPrivs: 1") {
 			t.Errorf("PID 1: %s", lines[0])
+		}
+	})
+}
+
+// Also in the first moments of the payload, when PID 1 is not yet what it will be.
+func TestInitWithstandsEarlySignals(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", "")
+		for range 10 {
+			got := berth(t, h, "run", "box", "--", "sh", "-c", "kill -SEGV 1; kill -TERM 1; kill -HUP 1; exit 7")
+			if got.Status != 7 || got.Stderr != "" {
+				t.Errorf("got %+v, want status 7", got)
+			}
 		}
 	})
 }

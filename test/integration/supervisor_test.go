@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,12 +61,18 @@ func forget(t *testing.T, h *host.Host) {
 	if list := ps(t, h); len(list) != 0 {
 		t.Errorf("berth ps lists %+v", list)
 	}
-	shell(t, h, `
-for file in /run/systemd/nspawn-uid/*; do
-	test -e $file || continue
-	flock --nonblock $file true || { echo "$file is still locked" >&2; exit 1; }
-	rm $file
-done`)
+	files, err := filepath.Glob(filepath.Dir(blockFile(h, 0)) + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		base, err := strconv.Atoi(filepath.Base(file))
+		if err != nil {
+			continue
+		}
+		lockBlock(t, h, base).Close()
+		os.Remove(file)
+	}
 }
 
 func TestKilledSupervisorLeavesNothing(t *testing.T) {
@@ -90,8 +97,11 @@ func TestKilledSupervisorLeavesNothing(t *testing.T) {
 		again.signal(unix.SIGKILL)
 		again.wait()
 		onlyFilesAreLeft(t, h, "box", before)
-		base := strings.Fields(first)[1]
-		shell(t, h, "flock --nonblock /run/systemd/nspawn-uid/"+base+" true")
+		base, err := strconv.Atoi(strings.Fields(first)[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		lockBlock(t, h, base).Close()
 		forget(t, h)
 	})
 }

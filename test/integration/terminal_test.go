@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -184,8 +183,8 @@ func TestTerminalIsRestored(t *testing.T) {
 			}, 143},
 			{"payload makes it raw", []string{"sh", "-c", "stty raw -echo; exit 3"}, nil, 3},
 			{"no such program", []string{"no-such-program"}, nil, 127},
-			{"end of typing", []string{"cat"}, func(s *session) {
-				time.Sleep(100 * time.Millisecond)
+			{"end of typing", []string{"sh", "-c", "echo ready; cat"}, func(s *session) {
+				s.waitFor("ready")
 				s.typed("\x04")
 			}, 0},
 		} {
