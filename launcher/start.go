@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"berth/idpool"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
 	"berth/units"
@@ -33,7 +34,9 @@ type start struct {
 	conn    *nsinit.Conn
 	child   *os.Process
 	job     chan error // the start of the scope
-	payload *os.File   // pidfd
+	lease   *idpool.Lease
+	watcher *nsinit.Watcher // of a system container
+	payload *os.File        // pidfd
 	leader  ProcessID
 	stops   <-chan struct{} // systemd asks to stop
 }
@@ -251,6 +254,11 @@ func (s *start) enterScope() error {
 		}
 		procs = filepath.Join(sub, "cgroup.procs")
 	}
+	if s.plan.Setup.Process.Boot {
+		if s.watcher, err = nsinit.Watch(dir, s.lease.Files()); err != nil {
+			return err
+		}
+	}
 	s.stage.cgroup = cgroup
 	if err := s.stage.afterCgroup(); err != nil {
 		return err
@@ -335,6 +343,9 @@ func (s *start) abort() error {
 	if s.child != nil {
 		_ = s.child.Kill()
 		_, _ = s.child.Wait()
+	}
+	if s.watcher != nil {
+		s.watcher.Dismiss()
 	}
 	if s.streams != nil {
 		s.streams.closeAll()

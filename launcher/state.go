@@ -97,14 +97,18 @@ func claimName(name string) (*claim, error) {
 	}
 }
 
-// clear removes what is in the directory.
+// stateFile and what it is called until it is complete.
+const (
+	stateFile = "state.json"
+	draftFile = stateFile + ".new"
+)
+
+// clear removes what is in the directory. It opens nothing, so it works where
+// descriptors have run out.
 func (c *claim) clear() error {
-	entries, err := os.ReadDir(c.dir.Name())
-	if err != nil {
-		return cannot("clear the state directory", err)
-	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(c.dir.Name(), e.Name())); err != nil {
+	for _, file := range []string{stateFile, draftFile} {
+		err := os.Remove(filepath.Join(c.dir.Name(), file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return cannot("clear the state directory", err)
 		}
 	}
@@ -117,11 +121,11 @@ func (c *claim) publish(s State) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(c.dir.Name(), "state.json")
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+	draft := filepath.Join(c.dir.Name(), draftFile)
+	if err := os.WriteFile(draft, data, 0o600); err != nil {
 		return cannot("write the state", err)
 	}
-	if err := os.Rename(file+".new", file); err != nil {
+	if err := os.Rename(draft, filepath.Join(c.dir.Name(), stateFile)); err != nil {
 		return cannot("write the state", err)
 	}
 	return nil
@@ -129,7 +133,7 @@ func (c *claim) publish(s State) error {
 
 // release gives the name back and leaves nothing.
 func (c *claim) release() {
-	if os.RemoveAll(c.dir.Name()) == nil {
+	if c.clear() == nil && os.Remove(c.dir.Name()) == nil {
 		_ = os.Remove(StateDir) // when it was the last one
 	}
 	c.dir.Close()
@@ -154,7 +158,7 @@ func ReadState(name string) (*State, error) {
 		}
 		return nil, &NotRunningError{name}
 	}
-	data, err := os.ReadFile(filepath.Join(path, "state.json"))
+	data, err := os.ReadFile(filepath.Join(path, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("container %q is starting or stopping just now: try again", name)
 	}

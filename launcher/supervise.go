@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 	s.streams.sender(s.child.Pid, s.plan.Users.Base)
 	session.begin()
 	defer session.restore()
+	defer time.AfterFunc(settled, shrink).Stop()
 	registered := s.register()
 	defer registered()
 
@@ -57,12 +59,24 @@ func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 		case <-s.stops:
 			_ = kernel.SignalPidfd(s.payload, unix.Signal(s.plan.StopSignal)) // it may have ended
 		case status := <-ended:
+			if s.watcher != nil {
+				s.watcher.Dismiss()
+			}
 			if boot {
 				return bootEnding(status)
 			}
 			return ending{status: status}
 		}
 	}
+}
+
+// settled is when a container counts as one that stays.
+const settled = 500 * time.Millisecond
+
+// shrink gives memory back that only the start needed.
+func shrink() {
+	debug.FreeOSMemory()
+	_ = kernel.DropProgramPages() // it costs memory, nothing else
 }
 
 // register tells systemd-machined, where it runs, without keeping anybody

@@ -16,6 +16,7 @@ const (
 	SetupName = "berth-setup" // the first process of a container
 	InitName  = "berth-init"  // its PID 1, later; enter.c knows the name
 	ExecName  = "berth-exec"  // a command in a container that runs; enter.c too
+	watchName = "berth-watch" // what ends a system container whose supervisor was killed; enter.c too
 )
 
 // Descriptors that the launcher gives, behind the payload's own 0 to 2.

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOCKET = 3, LEADER = 5 }; // the descriptors' places, as in conn.go
+enum { SOCKET = 3, SETUP = 4, LEADER = 5 }; // the descriptors' places, as in conn.go
 
 static void fail(const char *step) {
 	dprintf(SOCKET, "{\"kind\":\"failed\",\"step\":\"%s\",\"error\":\"%s\",\"status\":125}", step, strerror(errno));
@@ -56,6 +57,35 @@ static void reap(pid_t payload) {
 	}
 }
 
+// watch outlives a supervisor that is killed, and then kills what is in the
+// scope whose cgroup directory is SETUP. An init can undo its own parent-death
+// signal. The descriptors behind, locks on the container's IDs, are held until
+// nothing is left that has these.
+static void watch(void) {
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	char order;
+	ssize_t n;
+	while ((n = read(SOCKET, &order, 1)) < 0 && errno == EINTR)
+		;
+	if (n > 0)
+		_exit(0); // the container has ended in order
+	for (;;) {
+		char events[256] = "";
+		int kill = openat(SETUP, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+		int state = openat(SETUP, "cgroup.events", O_RDONLY | O_CLOEXEC);
+		if (kill < 0 || state < 0 || write(kill, "1", 1) < 0 || read(state, events, sizeof events - 1) < 0)
+			_exit(0); // systemd has removed it
+		if (strstr(events, "populated 0"))
+			_exit(0);
+		struct pollfd change = {.fd = state, .events = POLLPRI};
+		poll(&change, 1, 1000);
+		close(kill);
+		close(state);
+	}
+}
+
 // join enters the namespaces of the process whose pidfd is LEADER and goes on
 // as a new process there: the PID namespace holds for children only. The new
 // process's parent is ours, which gets to know its number. Nobody inside may
@@ -89,6 +119,8 @@ __attribute__((constructor)) static void enter(int argc, char **argv) {
 		closeFrom(LEADER);
 	else if (argc == 2 && strcmp(argv[0], "berth-init") == 0)
 		reap(atoi(argv[1]));
+	else if (argc == 2 && strcmp(argv[0], "berth-watch") == 0)
+		closeFrom(LEADER + atoi(argv[1])), watch();
 	else if (argc == 3 && strcmp(argv[0], "berth-exec") == 0)
 		closeFrom(LEADER + 1), join(atoi(argv[1]), atoi(argv[2]));
 }

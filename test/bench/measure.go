@@ -14,10 +14,12 @@ import (
 )
 
 // measure runs each contender in turn, round after round, so that a busy
-// moment of the machine hits all alike. The first round is not counted.
-func measure(contenders []*contender, rounds int) error {
+// moment of the machine hits all alike, with a pause before each run. The first
+// round is not counted.
+func measure(contenders []*contender, rounds int, pause time.Duration) error {
 	for round := range rounds + 1 {
 		for _, c := range contenders {
+			time.Sleep(pause)
 			took, err := timeOnce(c.args)
 			if err != nil {
 				return fmt.Errorf("%s: %v", c.name, err)
