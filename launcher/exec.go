@@ -237,7 +237,6 @@ func (x *execution) wait() (int, error) {
 			x.session.signal(received)
 		case r := <-ended:
 			x.conn.Close()
-			x.session.streams.expire() // what it left in the background may go on
 			x.session.end()
 			if r.err != nil {
 				return 0, cannot("wait for the command", r.err)

@@ -10,10 +10,13 @@ import (
 
 // hiddenOfHost is what a container that runs on the host's own tree does not
 // get to see of it: what people and services keep to themselves rather than what
-// makes up the operating system. Patterns of path.Match.
+// makes up the operating system. Patterns of path.Match; a file without a pattern
+// is left out also when the host makes it later, as usermod(8) does when it
+// changes a password.
 var hiddenOfHost = []string{
 	"/boot", "/efi", "/home", "/lost+found", "/media", "/mnt", "/root",
 	"/etc/gshadow", "/etc/gshadow-", "/etc/machine-id", "/etc/shadow", "/etc/shadow-", "/etc/ssh/ssh_host_*_key", "/etc/ssl/private",
+	"/etc/gshadow+", "/etc/ngshadow", "/etc/nshadow", "/etc/shadow+", "/etc/shadow.lock", "/etc/security/nopasswd",
 	"/var/backups", "/var/lib/containers", "/var/lib/docker", "/var/lib/machines", "/var/lib/private",
 	"/var/log", "/var/spool", "/var/tmp",
 }

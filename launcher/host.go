@@ -81,16 +81,26 @@ func sourcesOf(c *config.Container) []string {
 }
 
 func lookAt(path string) Source {
-	info, err := os.Stat(path)
+	f, err := kernel.OpenSource(path)
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err
-		}
-		return Source{Err: err.Error()}
+		return Source{Err: causeOf(err)}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Source{Err: causeOf(err)}
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	return Source{IsDir: info.IsDir(), UID: st.Uid, GID: st.Gid, Open: reachable(path)}
+}
+
+// causeOf is an error without the path, which the message around it names.
+func causeOf(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
 }
 
 // reachable tells whether every user can enter a directory and those above it.

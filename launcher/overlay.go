@@ -121,6 +121,9 @@ func (s *stage) upperOnDisk(o overlay, ns *os.File) (upper, work string, err err
 func (s *stage) hide(o overlay, upper string) error {
 	h := hiding{stage: s, lower: o.lower[0], upper: upper, hidden: map[string]bool{}}
 	for _, pattern := range o.hidden {
+		if err := h.absent(pattern); err != nil {
+			return err
+		}
 		if err := h.all(pattern, func(mode fs.FileMode) bool { return mode&fs.ModeSymlink == 0 }); err != nil {
 			return err
 		}
@@ -159,6 +162,24 @@ func (h *hiding) all(pattern string, wanted func(fs.FileMode) bool) error {
 		}
 	}
 	return nil
+}
+
+// absent hides what isn't there, so that it stays so when it comes.
+func (h *hiding) absent(pattern string) error {
+	name := filepath.Join(h.lower, pattern)
+	if strings.ContainsAny(pattern, `*?[\\`) {
+		return nil
+	}
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if parent, err := os.Lstat(filepath.Dir(name)); err != nil || !parent.IsDir() {
+		return nil
+	}
+	if err := h.copyParents(h.lower, h.upper, filepath.Dir(strings.TrimPrefix(pattern, "/"))); err != nil {
+		return fmt.Errorf("cannot hide %s: %w", name, err)
+	}
+	return kernel.Whiteout(filepath.Join(h.upper, pattern))
 }
 
 func (h *hiding) one(name string, info fs.FileInfo) error {

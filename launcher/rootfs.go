@@ -16,7 +16,7 @@ import (
 // propagates.
 func (s *stage) makeRoot() error {
 	root := s.plan.Root
-	dir, err := kernel.OpenPath(root.Directory)
+	dir, err := kernel.OpenSource(root.Directory)
 	if err != nil {
 		return err
 	}

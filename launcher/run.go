@@ -3,6 +3,8 @@ package launcher
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"berth/config"
 	"berth/idpool"
@@ -26,13 +28,25 @@ func (l *Launcher) Run(ctx context.Context, c *config.Container, o Options) (sta
 	if unix.Geteuid() != 0 {
 		return 0, errors.New("cannot start a container: it takes root; run berth with sudo")
 	}
+	var starts []time.Time
 	for {
+		starts = append(starts, time.Now())
 		end, err := l.runOnce(ctx, c, o)
 		if err != nil || !end.reboot {
 			return end.status, err
 		}
+		if n := len(starts); n >= startLimit && time.Since(starts[n-startLimit]) < startInterval {
+			return 0, fmt.Errorf("cannot start the container again: it has asked for a reboot %d times within %v", startLimit, startInterval)
+		}
 	}
 }
+
+// A system container may reboot as often as systemd restarts a service by
+// default: systemd.unit(5), StartLimitBurst= and StartLimitIntervalSec=.
+const (
+	startLimit    = 5
+	startInterval = 10 * time.Second
+)
 
 // runOnce is one life of a container.
 func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) (ending, error) {

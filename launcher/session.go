@@ -62,8 +62,11 @@ func (s *session) begin() {
 	s.streams.pumps.Go(func() { copyOutput(from, s.stdio.Out, log) })
 }
 
-// end waits for the rest of the output and puts the terminal right.
+// end passes on what the process has written, and puts the terminal right.
+// Others may hold the pipes' other ends: what a command left in the background,
+// or whom the payload gave its descriptors. Nobody waits for these.
 func (s *session) end() {
+	s.streams.expire()
 	if s.console != nil {
 		s.console.hangUp()
 	}

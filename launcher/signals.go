@@ -15,6 +15,11 @@ var forwarded = []os.Signal{
 	unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT, unix.SIGALRM,
 }
 
+// terminates tells whether a signal is a wish to end.
+func terminates(s os.Signal) bool {
+	return s == unix.SIGINT || s == unix.SIGTERM || s == unix.SIGHUP || s == unix.SIGQUIT
+}
+
 // receiveSignals starts to collect signals. SIGPIPE is among them so that it
 // doesn't end berth: a closed output is noticed where it is written to.
 func receiveSignals() (signals chan os.Signal, stop func()) {
@@ -34,8 +39,7 @@ func interruptible(ctx context.Context, signals <-chan os.Signal) (context.Conte
 		for {
 			select {
 			case s := <-signals:
-				switch s {
-				case unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT:
+				if terminates(s) {
 					received <- s
 					cancel(fmt.Errorf("interrupted by signal %q", s))
 					return

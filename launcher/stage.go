@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"syscall"
 
 	"berth/internal/kernel"
 
@@ -233,11 +234,32 @@ func (s *stage) fromInside(m Mount) (*os.File, error) {
 
 // cloneHost clones a mount of the host's and changes its attributes.
 func cloneHost(source string, flags uint, a kernel.Attr) (*os.File, error) {
-	dir, err := kernel.OpenPath(source)
+	dir, err := kernel.OpenSource(source)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
+	return clone(dir, flags, a)
+}
+
+// cloneOwned is cloneHost of a bind's source, which must still belong to whom the
+// plan maps.
+func cloneOwned(m Mount, flags uint, a kernel.Attr) (*os.File, error) {
+	dir, err := kernel.OpenSource(m.Source)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	if m.IDs != nil && m.IDs.Map == "owner" {
+		info, err := dir.Stat()
+		if err != nil {
+			return nil, err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		if int(st.Uid) != m.IDs.UIDs[0].Container || int(st.Gid) != m.IDs.GIDs[0].Container {
+			return nil, fmt.Errorf("%s has got another owner just now: try again", m.Source)
+		}
+	}
 	return clone(dir, flags, a)
 }
 
@@ -268,7 +290,7 @@ func (s *stage) bind(m Mount) (*os.File, error) {
 	if m.Recursive {
 		flags = unix.AT_RECURSIVE
 	}
-	mnt, err := cloneHost(m.Source, flags, a)
+	mnt, err := cloneOwned(m, flags, a)
 	if err != nil && a.UserNS != nil {
 		return nil, fmt.Errorf("%w; idmap = \"no\" mounts it as it is", err)
 	}

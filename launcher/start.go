@@ -97,10 +97,8 @@ func (s *start) run(ctx context.Context) (err error) {
 		return errors.New("internal error: the container did not send its payload's pidfd")
 	}
 	s.payload = files[0]
-	if s.plan.Setup.Process.Boot {
-		if err := s.conn.ReceiveExec(); err != nil {
-			return err
-		}
+	if err := s.conn.ReceiveExec(); err != nil {
+		return err
 	}
 	s.stage.close()
 	return nil
@@ -313,7 +311,10 @@ func (s *start) publish() error {
 	}
 	s.logWarnings()
 	if payload > 0 {
-		state.Payload, _ = identify(payload) // it may end at any time
+		state.Payload, err = identify(payload)
+		if err != nil || kernel.SignalPidfd(s.payload, 0) != nil {
+			state.Payload = ProcessID{} // it has ended, and the number may be another's
+		}
 	}
 	if state.Plan, err = json.Marshal(s.plan); err != nil {
 		return err

@@ -73,27 +73,23 @@ type claim struct {
 
 // claimName takes a container's name for this process, until it ends.
 func claimName(name string) (*claim, error) {
-	if err := os.MkdirAll(StateDir, 0o755); err != nil {
-		return nil, cannot("make the state directory", err)
-	}
 	path := filepath.Join(StateDir, name)
-	for {
-		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	for attempt := 0; ; attempt++ {
+		if err := os.MkdirAll(path, 0o755); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, cannot("make the state directory", err)
 		}
 		dir, held, err := kernel.LockDir(path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue // removed between the two
-		case err != nil:
+		case dir != nil:
+			c := &claim{name: name, dir: dir}
+			return c, errors.Join(dir.Chmod(0o700), c.clear())
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return nil, cannot("lock the state directory", err)
-		case held:
+		case attempt == 20:
 			return nil, &RunningError{name}
-		case dir == nil:
-			continue
+		case held: // by a supervisor, or for a moment by somebody who looks
+			time.Sleep(5 * time.Millisecond)
 		}
-		c := &claim{name: name, dir: dir}
-		return c, c.clear()
 	}
 }
 

@@ -139,7 +139,7 @@ func copyOutput(from io.ReadCloser, to *os.File, log *units.JournalStream) {
 			}
 		}
 		if pipe, ok := from.(*os.File); ok && errors.Is(err, os.ErrDeadlineExceeded) {
-			drain(pipe, to, buf)
+			drain(pipe, to, log, buf)
 		}
 		if err != nil {
 			return
@@ -147,18 +147,21 @@ func copyOutput(from io.ReadCloser, to *os.File, log *units.JournalStream) {
 	}
 }
 
+// mostPiped is the most that a pipe holds for an ordinary user: pipe(7).
+const mostPiped = 1 << 20
+
 // drain copies what is in a pipe already.
-func drain(from, to *os.File, buf []byte) {
+func drain(from, to *os.File, log *units.JournalStream, buf []byte) {
 	raw, err := from.SyscallConn()
 	if err != nil {
 		return
 	}
-	for {
-		n := 0
+	for total, n := 0, 0; total < mostPiped; total += n {
 		err := raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buf) })
 		if err != nil || n <= 0 {
 			return
 		}
+		_, _ = log.Write(buf[:n]) // the last lines: no use in giving up on it
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}

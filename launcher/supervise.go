@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"berth/internal/kernel"
-	"berth/internal/nsinit"
 	"berth/units"
 
 	"golang.org/x/sys/unix"
@@ -50,24 +49,51 @@ func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 	if pending != nil {
 		forward(pending)
 	}
-	ended := make(chan int, 1)
-	go func() { ended <- s.wait(session) }()
+	dead, drained := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = kernel.WaitExited(s.child.Pid) // its error would be Wait's as well
+		close(dead)
+		session.end() // before PID 1 is reaped: it is the sender of what is left to log
+		close(drained)
+	}()
 	for {
 		select {
 		case received := <-signals:
+			if isClosed(dead) && terminates(received) {
+				return s.ending() // whoever reads the output doesn't go on
+			}
 			forward(received)
 		case <-s.stops:
 			_ = kernel.SignalPidfd(s.payload, unix.Signal(s.plan.StopSignal)) // it may have ended
-		case status := <-ended:
-			if s.watcher != nil {
-				s.watcher.Dismiss()
-			}
-			if boot {
-				return bootEnding(status)
-			}
-			return ending{status: status}
+		case <-drained:
+			return s.ending()
 		}
 	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// ending reaps the container's PID 1, which ends as its payload did.
+func (s *start) ending() ending {
+	if s.watcher != nil {
+		s.watcher.Dismiss()
+	}
+	state, err := s.child.Wait()
+	if err != nil {
+		return ending{status: 125}
+	}
+	status := exitStatus(unix.WaitStatus(state.Sys().(syscall.WaitStatus)))
+	if s.plan.Setup.Process.Boot {
+		return bootEnding(status)
+	}
+	return ending{status: status}
 }
 
 // settled is when a container counts as one that stays.
@@ -108,33 +134,6 @@ func (s *start) running() bool {
 	}
 	pidfd.Close()
 	return true
-}
-
-// wait returns the payload's exit status once all of the container has ended.
-// PID 1 reports it; where that was killed, its own end counts.
-func (s *start) wait(session *session) int {
-	reported := -1
-	for {
-		m, files, err := s.conn.Receive()
-		nsinit.CloseAll(files)
-		if err != nil {
-			break // EOF: PID 1 has ended, or is an init and has no connection
-		}
-		if m.Kind == nsinit.Exited && reported < 0 {
-			reported = exitStatus(unix.WaitStatus(m.Wait))
-		}
-	}
-	_ = kernel.WaitExited(s.child.Pid) // its error would be Wait's as well
-	session.end()                      // before PID 1 is gone for good: it is the sender of what is left to log
-	state, err := s.child.Wait()
-	s.conn.Close()
-	switch {
-	case reported >= 0:
-		return reported
-	case err != nil:
-		return 125
-	}
-	return exitStatus(unix.WaitStatus(state.Sys().(syscall.WaitStatus)))
 }
 
 func exitStatus(w unix.WaitStatus) int {

@@ -94,6 +94,87 @@ func makeIn(root *os.File, name string, mode uint32, links int) (*os.File, error
 	return OpenIn(root, name, unix.O_PATH)
 }
 
+// OpenSource opens a path of the host as an O_PATH descriptor, component by
+// component. A symlink of an ordinary user may lead only to what belongs to the
+// same user: else they could name anything in a path that root has written down.
+func OpenSource(name string) (*os.File, error) {
+	at, err := OpenPath("/")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { at.Close() }() // what it is at the end
+	var users []uint32 // whose symlinks were followed
+	rest := strings.Split(name, "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		if part == "" {
+			continue
+		}
+		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+		next, err := openat2(at, part, how)
+		if err != nil {
+			return nil, err
+		}
+		target, uid, err := symlink(next)
+		if err == nil && target == "" {
+			at.Close()
+			at = next
+			continue
+		}
+		next.Close()
+		if links++; err == nil && links > maxLinks {
+			err = fmt.Errorf("open %s: %w", name, unix.ELOOP)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if uid != 0 {
+			users = append(users, uid)
+		}
+		if path.IsAbs(target) {
+			at.Close()
+			if at, err = OpenPath("/"); err != nil {
+				return nil, err
+			}
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return ownedBy(at, name, users)
+}
+
+// ownedBy duplicates a file that belongs to all of users.
+func ownedBy(f *os.File, name string, users []uint32) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, fmt.Errorf("fstat %s: %w", name, err)
+	}
+	for _, uid := range users {
+		if uid != st.Uid {
+			return nil, fmt.Errorf("a symlink of user %d leads to what belongs to user %d", uid, st.Uid)
+		}
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	runtime.KeepAlive(f)
+	if err != nil {
+		return nil, fmt.Errorf("fcntl F_DUPFD_CLOEXEC: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// symlink returns where a symlink leads and whose it is, "" for other files.
+func symlink(f *os.File) (target string, uid uint32, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return "", 0, fmt.Errorf("fstat %s: %w", f.Name(), err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return "", 0, nil
+	}
+	target, err = ReadlinkIn(f, "")
+	return target, st.Uid, err
+}
+
 // Owner is the owner of something that is made.
 type Owner struct{ UID, GID int }
 

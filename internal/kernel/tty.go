@@ -14,7 +14,11 @@ import (
 // Its slave belongs to owner. See pty(7).
 func OpenPTY(pts *os.File, owner Owner) (master *os.File, number int, err error) {
 	err = As(owner, func() (err error) {
-		master, err = OpenIn(pts, "ptmx", unix.O_RDWR|unix.O_NOCTTY)
+		// Not what somebody may have mounted on it.
+		master, err = openat2(pts, "ptmx", unix.OpenHow{
+			Flags:   unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC,
+			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
+		})
 		return err
 	})
 	if err != nil {

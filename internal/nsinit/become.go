@@ -1,6 +1,7 @@
 package nsinit
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -37,13 +38,15 @@ func restrict(p Process) error {
 }
 
 // spawn forks the payload, in a session of its own, and returns its PID once
-// its exec has succeeded.
+// its exec has succeeded. It stays stopped there until enter.c lets it go: before
+// this process is PID 1 in earnest, what it holds could be taken from it.
 func spawn(cmd command, terminal *os.File) (int, error) {
 	attr := &syscall.ProcAttr{
 		Env:   cmd.env,
 		Files: []uintptr{0, 1, 2},
 		Sys: &syscall.SysProcAttr{
 			Setsid: true,
+			Ptrace: true,
 			Credential: &syscall.Credential{
 				Uid: uint32(cmd.uid), Gid: uint32(cmd.gid), Groups: unsigned(cmd.groups),
 			},
@@ -74,17 +77,24 @@ func become(cmd command, terminal *os.File) error {
 	if err := kernel.SetThreadUser(cmd.uid, cmd.gid, cmd.groups); err != nil {
 		return err
 	}
-	if err := dieWithParent(); err != nil { // setting a user has cleared it
+	if err := dieWithLauncher(); err != nil { // setting a user has cleared it
 		return err
 	}
 	return explain(cmd, syscall.Exec(cmd.path, cmd.args, cmd.env))
 }
 
-// dieWithParent has the kernel kill this process when the launcher's thread
-// that started it ends, however that comes.
-func dieWithParent() error {
+// dieWithLauncher has the kernel kill this process when the launcher's thread
+// that started it ends, however that comes, or has come already.
+func dieWithLauncher() error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_PDEATHSIG: %w", err)
+	}
+	launcher := []unix.PollFd{{Fd: socketFD}}
+	if _, err := unix.Poll(launcher, 0); err != nil && err != unix.EINTR {
+		return fmt.Errorf("poll: %w", err)
+	}
+	if launcher[0].Revents&unix.POLLHUP != 0 {
+		return errors.New("the launcher is gone")
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ const (
 	leaderFD = 5 // ExecName only: a pidfd of the container's PID 1
 )
 
-// Kind says what a message is about. A start goes ready, go, started, exited;
-// failed may come from the child at any time and is its last word.
+// Kind says what a message is about. A start goes ready, go, started, and then
+// the child closes its end; failed may come before that, as its last word.
 type Kind string
 
 const (
@@ -35,7 +35,6 @@ const (
 	Go      Kind = "go"      // launcher: the root is built; descriptors: cgroup.procs of the payload's cgroup, then the terminal if there is one
 	Joined  Kind = "joined"  // child: it is in the namespaces as process PID (the launcher's numbering)
 	Started Kind = "started" // child: the payload runs; descriptors: its pidfd
-	Exited  Kind = "exited"  // child: the payload ended with wait status Wait
 	Failed  Kind = "failed"  // child: Step did not work: Error; Status is what berth should exit with
 )
 
@@ -43,7 +42,6 @@ const (
 type Message struct {
 	Kind   Kind   `json:"kind"`
 	PID    int    `json:"pid,omitempty"`
-	Wait   int    `json:"wait,omitempty"`
 	Step   string `json:"step,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Status int    `json:"status,omitempty"`
@@ -146,8 +144,9 @@ func (c *Conn) ReceiveKind(kind Kind) (Message, []*os.File, error) {
 	return m, files, nil
 }
 
-// ReceiveExec waits until the child that has said Started about itself has become
-// its program, which closes its end.
+// ReceiveExec waits until the child that has said Started has become its program,
+// or PID 1, which closes its end. From then on nothing that a container sends
+// is listened to.
 func (c *Conn) ReceiveExec() error {
 	m, files, err := c.Receive()
 	CloseAll(files)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,36 +24,35 @@ static void fail(const char *step) {
 	_exit(125);
 }
 
-// reap waits for all children until the payload ends, passes its wait status
-// on and ends with it, and so ends the PID namespace. It also ends when the
-// supervisor does.
+// closeFrom closes what berth's own caller left open: a directory among it would
+// be a way to the host's files, by working_directory = "/proc/self/fd/9".
+static void closeFrom(unsigned first) {
+	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
+		fail("close_range");
+}
+
+// reap waits for all children until the payload ends, ends with its status, and
+// so ends the PID namespace. It is killed when the supervisor ends. The payload
+// is stopped at its exec, as our tracee, until nothing of this process can be
+// taken from it any more.
 static void reap(pid_t payload) {
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_DUMPABLE, 0); // the payload may not take the socket
-	for (int fd = 0; fd < SOCKET; fd++)
-		close(fd); // the payload's alone: their other ends shall see it close them
-	int children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (children < 0)
-		fail("signalfd");
+	prctl(PR_SET_DUMPABLE, 0);
+	closeFrom(0); // their other ends shall see it when the payload closes them
 	for (;;) {
 		int status;
-		pid_t pid;
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-			if (pid != payload)
-				continue;
-			dprintf(SOCKET, "{\"kind\":\"exited\",\"wait\":%d}", status);
+		pid_t pid = waitpid(-1, &status, 0);
+		if (pid < 0 && errno != EINTR)
+			_exit(125);
+		if (pid != payload)
+			continue;
+		if (!WIFSTOPPED(status))
 			_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
-		}
-		struct pollfd fds[] = {{.fd = children, .events = POLLIN}, {.fd = SOCKET}};
-		poll(fds, 2, -1);
-		if (fds[1].revents & (POLLHUP | POLLERR))
-			_exit(128 + SIGKILL);
-		struct signalfd_siginfo drained;
-		while (read(children, &drained, sizeof drained) > 0)
-			;
+		int signal = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+		ptrace(PTRACE_DETACH, payload, 0, signal);
 	}
 }
 
@@ -105,13 +104,6 @@ static void join(int namespaces, uid_t id) {
 		_exit(0);
 	}
 	prctl(PR_SET_DUMPABLE, 0); // changing IDs may have reset it
-}
-
-// closeFrom closes what berth's own caller left open: a directory among it would
-// be a way to the host's files, by working_directory = "/proc/self/fd/9".
-static void closeFrom(unsigned first) {
-	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
-		fail("close_range");
 }
 
 __attribute__((constructor)) static void enter(int argc, char **argv) {

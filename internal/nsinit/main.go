@@ -73,7 +73,7 @@ func start(conn *Conn, s Setup) error {
 		return err
 	}
 	// From here on the launcher's end is this process's end.
-	if err := dieWithParent(); err != nil {
+	if err := dieWithLauncher(); err != nil {
 		return err
 	}
 	if len(files) == 0 {
@@ -233,9 +233,6 @@ func started(conn *Conn, pid int) error {
 func remain(self *os.File, payload int) error {
 	if err := kernel.BoundCaps(0); err != nil {
 		return err
-	}
-	if _, err := unix.FcntlInt(socketFD, unix.F_SETFD, 0); err != nil {
-		return fmt.Errorf("fcntl F_SETFD: %w", err)
 	}
 	return execveat(self, []string{InitName, strconv.Itoa(payload)}, nil)
 }
