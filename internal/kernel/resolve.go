@@ -103,7 +103,7 @@ func OpenSource(name string) (*os.File, error) {
 		return nil, err
 	}
 	defer func() { at.Close() }() // what it is at the end
-	var users []uint32 // whose symlinks were followed
+	var users []uint32            // whose symlinks were followed
 	rest := strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {
 		part := rest[0]
