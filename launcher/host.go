@@ -77,7 +77,25 @@ func sourcesOf(c *config.Container) []string {
 	if c.Network.Mode == "host" {
 		paths = append(paths, resolvConf)
 	}
+	for _, s := range c.Resources {
+		paths = append(paths, pins(s)...)
+	}
 	return paths
+}
+
+// pins lists the pinned BPF programs that a setting names.
+func pins(s config.Setting) []string {
+	var paths []string
+	switch s.Name {
+	case "IPIngressFilterPath", "IPEgressFilterPath":
+		paths = s.Values
+	case "BPFProgram":
+		for _, v := range s.Values {
+			_, path, _ := strings.Cut(v, ":")
+			paths = append(paths, path)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "" })
 }
 
 func lookAt(path string) Source {

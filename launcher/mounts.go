@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"berth/config"
@@ -134,7 +133,7 @@ func (d *draft) standardMounts() []Mount {
 		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockFlags, Inner: masks("/sys/firmware", "/sys/devices/virtual/powercap")},
 		Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
 		Mount{Target: "/dev", Type: "dev", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "4m"}}},
-		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: strconv.Itoa(int(d.plan.Users.Base) + ttyGroup)}}},
+		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: ttyGroup}}},
 		tmpfs("/dev/shm", "1777", "10%"),
 		Mount{Target: "/dev/mqueue", Type: "mqueue", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
 		tmpfs("/run", "755", "20%"),
@@ -154,7 +153,7 @@ func (d *draft) standardMounts() []Mount {
 
 const (
 	resolvConf = "/etc/resolv.conf"
-	ttyGroup   = 5 // the group "tty" has this number in every distribution
+	ttyGroup   = "5" // the group "tty" has this number in every distribution
 )
 
 // hasConsole: a terminal, and an init without one, get /dev/console.

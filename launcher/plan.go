@@ -152,6 +152,13 @@ func (d *draft) property(s config.Setting) {
 		wrong(err)
 		return
 	}
+	for _, pin := range pins(s) {
+		if source := d.host.Sources[pin]; source.Err != "" {
+			// systemd 262 goes on without it.
+			wrong(fmt.Errorf("no BPF program is pinned at %q: %s", pin, source.Err))
+			return
+		}
+	}
 	if reason := d.host.cannotEnforce(setting); reason != "" {
 		d.unenforceable(config.Error{Pos: s.Pos, Key: "resources." + s.Name, Msg: reason})
 		if setting.Since > oldestSystemd && d.host.SystemdVersion < setting.Since {

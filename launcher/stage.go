@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -223,13 +224,25 @@ func (s *stage) fromInside(m Mount) (*os.File, error) {
 	context := s.contexts[0]
 	s.contexts = s.contexts[1:]
 	defer context.Close()
-	mnt, err := kernel.MountFS(context, m.Type, int(attributes(m.Flags).Set), m.Options...)
+	mnt, err := kernel.MountFS(context, m.Type, int(attributes(m.Flags).Set), s.hostOptions(m.Options)...)
 	if err != nil || m.Type != "mqueue" {
 		return mnt, err
 	}
 	// Its root directory was made with the IPC namespace, before there was a
 	// user in it.
 	return mnt, kernel.Chown(mnt, s.owner())
+}
+
+// hostOptions gives options the numbers of the host: the kernel takes an ID as
+// the one who sets the option means it, and that is berth.
+func (s *stage) hostOptions(options []kernel.Option) []kernel.Option {
+	options = slices.Clone(options)
+	for i, o := range options {
+		if id, err := strconv.Atoi(o.Value); err == nil && o.Key == "gid" {
+			options[i].Value = strconv.Itoa(int(s.plan.Users.Base) + id)
+		}
+	}
+	return options
 }
 
 // cloneHost clones a mount of the host's and changes its attributes.

@@ -90,16 +90,8 @@ func start(conn *Conn, s Setup) error {
 	if len(files) > 1 {
 		terminal = files[1]
 	}
-	cmd, err := resolve(s.Process)
+	cmd, err := equip(s.Process, terminal)
 	if err != nil {
-		return err
-	}
-	if terminal != nil {
-		if err := terminal.Chown(cmd.uid, -1); err != nil {
-			return fmt.Errorf("cannot give the terminal to its user: %w", err)
-		}
-	}
-	if err := restrict(s.Process); err != nil {
 		return err
 	}
 	if s.Process.Boot {
@@ -216,6 +208,21 @@ func pivot(root string) error {
 	return unix.Chdir("/")
 }
 
+// equip finds all that the program needs inside the root, and gives up what it
+// must not have.
+func equip(p Process, terminal *os.File) (command, error) {
+	cmd, err := resolve(p)
+	if err != nil {
+		return cmd, err
+	}
+	if terminal != nil {
+		if err := terminal.Chown(cmd.uid, -1); err != nil {
+			return cmd, fmt.Errorf("cannot give the terminal to its user: %w", err)
+		}
+	}
+	return cmd, restrict(p)
+}
+
 // startedSelf tells that this very process is about to become the payload.
 func startedSelf(conn *Conn) error { return started(conn, os.Getpid()) }
 
@@ -265,16 +272,8 @@ func execute(conn *Conn, s Setup) error {
 	if len(files) > 0 {
 		terminal = files[0]
 	}
-	cmd, err := resolve(s.Process)
+	cmd, err := equip(s.Process, terminal)
 	if err != nil {
-		return err
-	}
-	if terminal != nil {
-		if err := terminal.Chown(cmd.uid, -1); err != nil {
-			return fmt.Errorf("cannot give the terminal to its user: %w", err)
-		}
-	}
-	if err := restrict(s.Process); err != nil {
 		return err
 	}
 	if err := startedSelf(conn); err != nil {

@@ -235,7 +235,9 @@ func beginContainer(t *testing.T, h *host.Host, name string, args ...string) *co
 // idle starts a container that does nothing until it is stopped.
 func idle(t *testing.T, h *host.Host, name, body string) *container {
 	t.Helper()
-	return start(t, h, name, body, "/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done")
+	c := start(t, h, name, body, "/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done")
+	eventually(t, "PID 1, the shell and its child run", func() bool { return len(processesBelow(t, c.scope())) == 3 })
+	return c
 }
 
 func (c *container) awaitStart() {

@@ -93,7 +93,8 @@ func TestFaultsWhileStarting(t *testing.T) {
 			{"file on a directory", "[[mounts]]\ntype = \"bind\"\nread_only = true\nsource = \"/etc/passwd\"\ntarget = \"/usr\"\n", "berth run box -- true", 125, []string{"/usr"}},
 			{"through a file", "[[mounts]]\ntype = \"tmpfs\"\ntarget = \"/etc/passwd/x\"\n", "berth run box -- true", 125, []string{"/etc/passwd/x"}},
 			{"target in a read-only root", "[root]\ndirectory = \"/srv/canary\"\nread_only = true\n", "berth run box -- true", 125, []string{"read-only"}},
-			{"a property that systemd refuses", "[resources]\nIPIngressFilterPath = \"/no/such\"\n", "berth run --best-effort box -- true", 125, []string{"berth-box.scope"}},
+			{"a BPF program that is not there", "[resources]\nIPIngressFilterPath = \"/no/such\"\n", "berth run --best-effort box -- true", 125, []string{"/etc/berth/box.toml:2:1: ", "/no/such"}},
+			{"a slice that systemd refuses", "[resources]\nSlice = \"refused.slice\"\n", "systemctl --runtime --quiet mask refused.slice; berth run box -- true; status=$?; systemctl --runtime --quiet unmask refused.slice; exit $status", 125, []string{"berth-box.scope"}},
 			{"few descriptors", "", "ulimit -n 12; berth run box -- true", 125, nil},
 			{"fewer descriptors", "", "ulimit -n 6; berth run box -- true", 125, nil},
 		} {

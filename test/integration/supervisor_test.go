@@ -178,14 +178,20 @@ func TestSupervisorKilledAtEveryStep(t *testing.T) {
 			"clone", "clone3", "socketpair", "connect", "sendmsg", "recvmsg", "sendto", "flock", "prlimit64", "pidfd_open",
 			"fchown", "fchownat", "mknodat", "renameat", "rename", "unlinkat", "waitid", "pidfd_send_signal", "setfsuid",
 		}
+		traced := func(options ...string) result {
+			args := append([]string{patience, "strace", "--follow-forks", "--quiet=all", "--output=/dev/null"}, options...)
+			return run(t, h, "timeout", append(args, "berth", "run", "box", "--", "sh", "-c", "echo up; sleep 0.01")...)
+		}
+		if got := traced("--trace=getcpu"); got.Stdout != "up\n" {
+			t.Fatalf("the test itself is at fault, since nothing starts under strace: %+v", got)
+		}
 		deadline := time.Now().Add(2 * attackTime(t))
 		killed := 0
 		for n := 1; len(steps) > 0 && time.Now().Before(deadline); n += 1 + n/3 {
 			var more []string // those that a start does more than n times
 			for _, call := range steps {
 				inject := fmt.Sprintf("--inject=%s:signal=SIGKILL:when=%d", call, n)
-				got := run(t, h, "timeout", patience, "strace", "--follow-forks", "--quiet=all", "--output=/dev/null", "--trace="+call, inject,
-					"berth", "run", "box", "--", "sh", "-c", "echo up; sleep 0.01")
+				got := traced("--trace="+call, inject)
 				if got.Status == 124 {
 					t.Fatalf("%s: hangs: %+v", inject, got)
 				}
