@@ -51,6 +51,7 @@ func onlyFilesAreLeft(t *testing.T, h *host.Host, name string, before snapshot) 
 	}
 	if len(left) != 0 {
 		t.Errorf("left of %s:\n%s", name, strings.Join(left, "\n"))
+		run(t, h, "systemctl", "stop", "berth-*.scope") // so that other tests aren't its victims
 	}
 }
 
@@ -161,11 +162,12 @@ func TestKilledSupervisorsVariants(t *testing.T) {
 	})
 }
 
-// At every step of a start: strace kills berth, or its child, when it enters its
-// nth call of one kind, for growing n until the start is through.
+// At every step of a start: strace kills berth when it enters its nth call of
+// one kind, for growing n until the start is through. It lets go of berth's
+// children, which trace others themselves.
 func TestSupervisorKilledAtEveryStep(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		// "owner" takes ptrace(2), which strace has. /srv/x makes berth make the
+		// Without "owner", which takes ptrace(2) before an exec. /srv/x makes berth make the
 		// target in the upper layer of an overlay.
 		define(t, h, "box", "[[mounts]]\ntype = \"bind\"\nsource = \"/usr\"\ntarget = \"/srv/x/y\"\nread_only = true\nidmap = \"identity\"\n")
 		writeFile(t, h, "/srv/x/keep", "")
@@ -179,7 +181,7 @@ func TestSupervisorKilledAtEveryStep(t *testing.T) {
 			"fchown", "fchownat", "mknodat", "renameat", "rename", "unlinkat", "waitid", "pidfd_send_signal", "setfsuid",
 		}
 		traced := func(options ...string) result {
-			args := append([]string{patience, "strace", "--follow-forks", "--quiet=all", "--output=/dev/null"}, options...)
+			args := append([]string{patience, "strace", "--follow-forks", "--detach-on=execve", "--quiet=all", "--output=/dev/null"}, options...)
 			return run(t, h, "timeout", append(args, "berth", "run", "box", "--", "sh", "-c", "echo up; sleep 0.01")...)
 		}
 		if got := traced("--trace=getcpu"); got.Stdout != "up\n" {
@@ -235,6 +237,9 @@ func TestSupervisorKilledAtAnyMoment(t *testing.T) {
 			if n%10 == 0 {
 				onlyFilesAreLeft(t, h, fmt.Sprint("round ", n), before)
 			}
+			if t.Failed() {
+				return
+			}
 		}
 		onlyFilesAreLeft(t, h, "the last", before)
 		t.Logf("killed %d times", n)
@@ -243,6 +248,60 @@ func TestSupervisorKilledAtAnyMoment(t *testing.T) {
 		}
 		forget(t, h)
 	})
+}
+
+// The container's first process may be killed as well while berth lives, by the
+// OOM killer for one: then berth has to clean up behind it.
+func TestChildKilledAtAnyMoment(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", "")
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(attackTime(t))
+		n, killed := 0, 0
+		for ; n < 200 && time.Now().Before(deadline); n++ {
+			c := begin(t, h, "berth", "run", "box", "--", "sleep", "1000")
+			time.Sleep(time.Duration(n*193%15000) * time.Microsecond)
+			for children := childrenOf(c.cmd.Process.Pid); c.running() && len(children) == 0; {
+				children = childrenOf(c.cmd.Process.Pid)
+			}
+			for _, child := range childrenOf(c.cmd.Process.Pid) {
+				if unix.Kill(child, unix.SIGKILL) == nil {
+					killed++
+				}
+			}
+			// A helper's death may go unnoticed where its work was done.
+			c.cmd.Process.Signal(unix.SIGTERM)
+			if got := c.wait(); got.Status != 125 && got.Status != 137 && got.Status != 143 {
+				t.Errorf("round %d: got %+v", n, got)
+			}
+			if n%10 == 0 {
+				onlyFilesAreLeft(t, h, fmt.Sprint("round ", n), before)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+		onlyFilesAreLeft(t, h, "the last", before)
+		t.Logf("killed %d children in %d starts", killed, n)
+	})
+}
+
+// childrenOf lists the PIDs of a process's children.
+func childrenOf(pid int) []int {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var pids []int
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		for word := range strings.FieldsSeq(string(data)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
 }
 
 // The state directory is not a place to be fooled by.
