@@ -77,8 +77,9 @@ func TestPayloadInPipeline(t *testing.T) {
 			{"both to one pipe", "berth run box -- sh -c 'echo a; echo b >&2' 2>&1 | sort | tr -d '\\n'", "ab"},
 		} {
 			t.Run(test.name, func(t *testing.T) {
-				if got := shell(t, h, test.script); got != test.want {
-					t.Errorf("got %q, want %q", got, test.want)
+				got := run(t, h, "timeout", "60", "sh", "-c", test.script)
+				if strings.TrimSuffix(got.Stdout, "\n") != test.want || strings.Contains(got.Stderr, "berth") {
+					t.Errorf("got %+v, want %q", got, test.want)
 				}
 			})
 		}
