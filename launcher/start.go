@@ -34,6 +34,7 @@ type start struct {
 	conn    *nsinit.Conn
 	child   *os.Process
 	job     chan error // the start of the scope
+	scoped  bool       // which has succeeded
 	lease   *idpool.Lease
 	watcher *nsinit.Watcher // of a system container
 	payload *os.File        // pidfd
@@ -82,7 +83,7 @@ func (s *start) run(ctx context.Context) (err error) {
 		return err
 	}
 	err = <-s.job
-	s.job = nil
+	s.job, s.scoped = nil, err == nil
 	if err != nil {
 		return err
 	}
@@ -336,7 +337,7 @@ func (s *start) logWarnings() {
 // abort ends what a failed start has begun, and leaves nothing.
 func (s *start) abort() error {
 	if s.job != nil {
-		<-s.job // its process must live until it is in: see nsinit's awaitScope
+		s.scoped = <-s.job == nil // its process must live until it is in: see nsinit's awaitScope
 	}
 	if s.conn != nil {
 		s.conn.Close()
@@ -348,6 +349,9 @@ func (s *start) abort() error {
 	if s.watcher != nil {
 		s.watcher.Dismiss()
 	}
+	if s.scoped {
+		s.stopScope()
+	}
 	if s.streams != nil {
 		s.streams.closeAll()
 	}
@@ -355,4 +359,22 @@ func (s *start) abort() error {
 		s.stage.close()
 	}
 	return nil
+}
+
+// stopScope ends the scope of a start that has failed. systemd does so by itself
+// when the last process ends, but for a process that ended while it was moved.
+// It is asked over another connection: of the one that controls the scope it
+// would ask to end the processes, and wait.
+func (s *start) stopScope() {
+	s.systemd.close()
+	ctx, cancel := context.WithTimeout(context.Background(), systemdTimeout)
+	defer cancel()
+	manager, err := units.Connect(ctx)
+	if err == nil {
+		defer manager.Close()
+		err = manager.StopUnit(ctx, s.plan.Unit.Scope)
+	}
+	if err != nil && !errors.Is(err, units.ErrNoUnit) {
+		s.Warn(err.Error())
+	}
 }

@@ -75,22 +75,45 @@ type claim struct {
 func claimName(name string) (*claim, error) {
 	path := filepath.Join(StateDir, name)
 	for attempt := 0; ; attempt++ {
-		if err := os.MkdirAll(path, 0o755); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		made, err := makeStateDir(path)
+		if err != nil {
 			return nil, cannot("make the state directory", err)
 		}
-		dir, held, err := kernel.LockDir(path)
+		dir, _, err := kernel.LockDir(path)
 		switch {
 		case dir != nil:
 			c := &claim{name: name, dir: dir}
-			return c, errors.Join(dir.Chmod(0o700), c.clear())
+			return c, c.clear()
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			if made {
+				_ = os.Remove(path)
+			}
 			return nil, cannot("lock the state directory", err)
 		case attempt == 20:
 			return nil, &RunningError{name}
-		case held: // by a supervisor, or for a moment by somebody who looks
-			time.Sleep(5 * time.Millisecond)
+		}
+		// Held by a supervisor or, for a moment, by somebody who looks; or removed
+		// between the two.
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// makeStateDir tells whether it was not there. The directory above it goes with
+// the last container.
+func makeStateDir(path string) (made bool, err error) {
+	for range 20 {
+		if err = os.MkdirAll(StateDir, 0o755); err != nil {
+			return false, err
+		}
+		err = os.Mkdir(path, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			return false, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
+	return err == nil, err
 }
 
 // stateFile and what it is called until it is complete.

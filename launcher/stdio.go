@@ -157,7 +157,12 @@ func drain(from, to *os.File, log *units.JournalStream, buf []byte) {
 		return
 	}
 	for total, n := 0, 0; total < mostPiped; total += n {
-		err := raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buf) })
+		var readErr error
+		err := raw.Control(func(fd uintptr) { n, readErr = unix.Read(int(fd), buf) })
+		if errors.Is(readErr, unix.EINTR) {
+			n = 0
+			continue
+		}
 		if err != nil || n <= 0 {
 			return
 		}

@@ -66,6 +66,16 @@ func StartTime(pid int) (uint64, error) {
 	return strconv.ParseUint(fields[19], 10, 64)
 }
 
+// Traced tells whether somebody traces this process. It needs the /proc of the
+// tracer's PID namespace, or one above it. See proc_pid_status(5), TracerPid.
+func Traced() (bool, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return false, err
+	}
+	return !strings.Contains(string(status), "\nTracerPid:\t0\n"), nil
+}
+
 // WaitExited waits until a child has ended, and leaves it to be reaped: until
 // then its number stays its own. See waitid(2), WNOWAIT.
 func WaitExited(pid int) error {

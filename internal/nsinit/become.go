@@ -38,15 +38,17 @@ func restrict(p Process) error {
 }
 
 // spawn forks the payload, in a session of its own, and returns its PID once
-// its exec has succeeded. It stays stopped there until enter.c lets it go: before
-// this process is PID 1 in earnest, what it holds could be taken from it.
-func spawn(cmd command, terminal *os.File) (int, error) {
+// its exec has succeeded. Held, it stays stopped there until enter.c lets it go:
+// before this process is PID 1 in earnest, what it holds could be taken from it.
+// That is done by tracing it, which only one can: a start that the host's root
+// traces goes without.
+func spawn(cmd command, terminal *os.File, hold bool) (int, error) {
 	attr := &syscall.ProcAttr{
 		Env:   cmd.env,
 		Files: []uintptr{0, 1, 2},
 		Sys: &syscall.SysProcAttr{
 			Setsid: true,
-			Ptrace: true,
+			Ptrace: hold,
 			Credential: &syscall.Credential{
 				Uid: uint32(cmd.uid), Gid: uint32(cmd.gid), Groups: unsigned(cmd.groups),
 			},

@@ -67,6 +67,10 @@ func start(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
+	traced, err := kernel.Traced()
+	if err != nil {
+		return err
+	}
 	files, err := prepare(conn, s)
 	if err != nil {
 		awaitScope(s.Scope)
@@ -100,7 +104,7 @@ func start(conn *Conn, s Setup) error {
 		}
 		return become(cmd, terminal)
 	}
-	pid, err := spawn(cmd, terminal)
+	pid, err := spawn(cmd, terminal, !traced)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"runtime"
 	"strings"
 	"time"
@@ -141,6 +142,11 @@ func (h *Host) CgroupDir() string { return string(h.cgroup) }
 // Close ends the host with everything in it, removes all it had, and checks
 // that nothing is left: what is, is the error.
 func (h *Host) Close() error {
+	// Held, so that the kernel gives its number to no other until the end.
+	held, err := os.Open(filepath.Join("/proc", strconv.Itoa(h.state.Init), "ns/pid"))
+	if err == nil {
+		defer held.Close()
+	}
 	pidns := h.pidNamespace()
 	if err := remove(h.state.ID); err != nil {
 		return err
