@@ -10,15 +10,16 @@
 //		nsinit.Main() // returns unless this process is berth's own child
 //		…
 //
-// A start runs through three stages in one process. First Go, as SetupName:
+// A start runs through two stages in one process. First Go, as SetupName:
 // bring up the loopback interface, enter the cgroup, pivot into the root that
 // the launcher has built from outside, look the user up there, restrict itself
 // and fork the payload. Then C, as InitName: reap children until the payload
-// ends and report its status; it has no capabilities, no Go runtime and a few
-// pages of memory. With Setup.Boot there is no second stage: the process
-// becomes the payload itself. A command that is run in a container that is
-// there already (ExecName) joins its namespaces in C, before Go starts threads,
-// and becomes the command.
+// ends, and end as it did; it has no capabilities, no descriptors, no Go runtime
+// and a few pages of memory. With Setup.Boot there is no second stage: the
+// process becomes the payload itself, and a Watcher of the host's stands by.
+//
+// A command that is run in a container that is there already (ExecName) joins
+// its namespaces in C, before Go starts threads, and becomes the command.
 //
 // Everything here trusts the launcher and distrusts the root file system: what
 // is read from it is read after the pivot, with bounded size and without
