@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 	"syscall"
 
 	"berth/internal/kernel"
@@ -62,11 +63,15 @@ func (s *session) begin() {
 	s.streams.pumps.Go(func() { copyOutput(from, s.stdio.Out, log) })
 }
 
-// end passes on what the process has written, and puts the terminal right.
-// Others may hold the pipes' other ends: what a command left in the background,
-// or whom the payload gave its descriptors. Nobody waits for these.
+// grace is how long the pipes' other ends may be held after the process' end.
+const grace = 200 * time.Millisecond
+
+// end passes on what the process has written, and puts the terminal right. The
+// pipes end with the last who holds them, at once as a rule. Others may: what a
+// command left in the background, or whom the payload gave its descriptors.
+// Nobody waits for these for long.
 func (s *session) end() {
-	s.streams.expire()
+	defer time.AfterFunc(grace, s.streams.expire).Stop()
 	if s.console != nil {
 		s.console.hangUp()
 	}

@@ -174,7 +174,7 @@ const systemdTimeout = 60 * time.Second
 // staleUnit is how long the scope of an earlier container of the same name may
 // take to go away: systemd notices the end of the last process a little later
 // than berth does.
-const staleUnit = time.Second
+const staleUnit = 5 * time.Second
 
 func (s *start) scope(ctx context.Context) error {
 	manager, err := s.systemd.get()
@@ -217,9 +217,9 @@ func (s *start) takeOver(ctx context.Context, manager *units.Manager, scope unit
 	if populated(ctx, manager, scope.Name) {
 		return fmt.Errorf("cannot start %q: processes that no berth looks after run in it: systemctl stop %s ends them", scope.Name, scope.Name)
 	}
-	if err := manager.StopUnit(ctx, scope.Name); err != nil && !errors.Is(err, units.ErrNoUnit) {
-		return err
-	}
+	// It may be going by itself at this moment: whether there is room is for the
+	// start to say.
+	_ = manager.StopUnit(ctx, scope.Name)
 	return manager.StartScope(ctx, scope)
 }
 

@@ -51,7 +51,10 @@ func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 	}
 	dead, drained := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = kernel.WaitExited(s.child.Pid) // its error would be Wait's as well
+		if err := kernel.WaitExited(s.child.Pid); err != nil {
+			s.Warn("cannot wait for the container: " + err.Error())
+			s.streams.pumps.Wait() // the end of its output is as good
+		}
 		close(dead)
 		session.end() // before PID 1 is reaped: it is the sender of what is left to log
 		close(drained)
