@@ -4,8 +4,8 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 	"syscall"
+	"time"
 
 	"berth/internal/kernel"
 	"berth/units"
