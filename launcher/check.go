@@ -18,11 +18,17 @@ func Load(ctx context.Context, path string, overrides config.Overrides, o Option
 	if c == nil || !errors.As(err, &wrong) {
 		return c, err
 	}
+	err = Check(ctx, c, o)
 	var more config.Errors
-	if errors.As(Check(ctx, c, o), &more) {
-		wrong = append(wrong, more...)
-		wrong.Sort()
+	if err != nil && !errors.As(err, &more) {
+		// Nothing can start on this host, but what the file says is still wrong or
+		// right. What the host lacks is no fault of the file's.
+		host, _ := LookAtHost(c, func() (int, error) { return 0, nil })
+		_, err = MakePlan(c, host, idpool.Block{Size: c.Users.Size}, Options{BestEffort: true})
+		errors.As(err, &more)
 	}
+	wrong = append(wrong, more...)
+	wrong.Sort()
 	return nil, wrong
 }
 

@@ -40,6 +40,9 @@ const oldestSystemd = 252
 // most once, and only when a setting is newer than the oldest systemd.
 func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) {
 	h := Host{Sources: map[string]Source{}}
+	for _, path := range sourcesOf(c) {
+		h.Sources[path] = lookAt(path)
+	}
 	controllers, err := os.ReadFile(kernel.CgroupRoot + "/cgroup.controllers")
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, errors.New("cannot use this host: its cgroups are not the unified hierarchy (cgroup v2); boot with systemd.unified_cgroup_hierarchy=1")
@@ -48,9 +51,6 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 		return h, fmt.Errorf("cannot read the cgroup controllers: %w", err)
 	}
 	h.Controllers = strings.Fields(string(controllers))
-	for _, path := range sourcesOf(c) {
-		h.Sources[path] = lookAt(path)
-	}
 	if c.Root.Directory == "" {
 		h.OSMounts, h.HiddenTargets = osMounts(), hiddenTargets()
 	}
