@@ -31,15 +31,18 @@ type start struct {
 
 	stage   *stage
 	streams *streams
-	conn    *nsinit.Conn
-	child   *os.Process
-	job     chan error // the start of the scope
-	scoped  bool       // which has succeeded
-	lease   *idpool.Lease
-	watcher *nsinit.Watcher // of a system container
-	payload *os.File        // pidfd
-	leader  ProcessID
-	stops   <-chan struct{} // systemd asks to stop
+	// unlogged is why the output does not reach the journal. It is told once the
+	// container runs: of a start that fails, one line says why.
+	unlogged error
+	conn     *nsinit.Conn
+	child    *os.Process
+	job      chan error // the start of the scope
+	scoped   bool       // which has succeeded
+	lease    *idpool.Lease
+	watcher  *nsinit.Watcher // of a system container
+	payload  *os.File        // pidfd
+	leader   ProcessID
+	stops    <-chan struct{} // systemd asks to stop
 }
 
 // run carries the plan out, as one linear procedure. While systemd makes the
@@ -51,9 +54,7 @@ func (s *start) run(ctx context.Context) (err error) {
 	if s.streams, err = connectStreams(s.Stdio, s.plan.Setup.Process); err != nil {
 		return err
 	}
-	if err := s.streams.log(s.plan); err != nil {
-		s.Warn("the container's output does not reach the journal: " + err.Error())
-	}
+	s.unlogged = s.streams.log(s.plan)
 	if err := kernel.EnterMountNS(); err != nil {
 		return cannot("prepare the mounts", err)
 	}
@@ -309,6 +310,9 @@ func (s *start) publish() error {
 	}
 	if state.Leader, err = identify(s.child.Pid); err != nil {
 		return cannot("identify the container's PID 1", err)
+	}
+	if s.unlogged != nil {
+		s.Warn("the container's output does not reach the journal: " + s.unlogged.Error())
 	}
 	s.logWarnings()
 	if payload > 0 {
