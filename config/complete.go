@@ -9,6 +9,7 @@ import (
 // keys. A key found wrong before is left alone.
 func (c *Container) complete(d *document) {
 	c.completeName(d)
+	c.completeProfile()
 	c.Root.complete(d)
 	c.Process.complete(d, c.Name)
 	c.Users.complete(d, c.Process)

@@ -7,11 +7,16 @@ type Container struct {
 	Name        string // [a-z0-9][a-z0-9-]{0,62}
 	Description string
 
+	// Profile is the name of a profile, or the path of one, which has a slash. What
+	// the file gives as a relative path begins with the file's directory.
+	Profile string
+
 	Root      Root
 	Process   Process
 	Users     Users
 	Mounts    []Mount
-	Resources []Setting // in the order of the file
+	Resources []Setting // systemd.resource-control(5), in the order of the file
+	Sandbox   []Setting // systemd.exec(5), in the order of the file
 	Network   Network
 
 	positions map[string]Position
@@ -19,7 +24,8 @@ type Container struct {
 
 // Setting is one of systemd's own settings, not yet interpreted: its name as
 // in the man page and its value in unit-file syntax. A TOML array gives one
-// value per element, anything else exactly one; true is "yes", false "no".
+// value per element, anything else exactly one; true is "yes", false "no". Each
+// value is one assignment, as a line of a unit file.
 type Setting struct {
 	Name   string
 	Values []string
@@ -58,9 +64,9 @@ type Process struct {
 
 // Users is the container's user namespace.
 type Users struct {
-	Map     string // "auto" or "base"
+	Map     string // "auto", "base", or "host" for none: whether the profile allows that is not known here
 	Base    uint32 // the first host ID, a multiple of Size, when Map is "base"
-	Size    uint32 // how many IDs, a power of two from 256 to 65536
+	Size    uint32 // how many IDs, a power of two from 256 to 65536; 0 when Map is "host"
 	MapRoot bool   // false: uid 0 does not exist inside, and Process.User is another
 }
 

@@ -15,6 +15,7 @@
 //
 //	name        = "web"     # default: the file's name without .toml
 //	description = "nginx serving /srv/www"
+//	profile     = "default"  # or a path; default: default, with process.boot system
 //
 //	[root]                  # absent: the host's own tree, never written
 //	directory = "/var/lib/machines/web"
@@ -32,7 +33,7 @@
 //	stop_signal = "SIGTERM"           # boot: SIGRTMIN+3
 //
 //	[users]
-//	map      = "auto"                 # or the first ID of a block, a number
+//	map      = "auto"                 # or the first ID of a block, a number, or host
 //	size     = 65536                  # a power of two from 256
 //	map_root = true                   # false: uid 0 does not exist inside
 //
@@ -47,32 +48,42 @@
 //	[resources]                       # systemd.resource-control(5)
 //	MemoryMax = "256M"
 //
+//	[sandbox]                         # systemd.exec(5)
+//	ProtectHome = true
+//
 //	[network]
 //	mode = "private"                  # private, host
 //
 // An overlay also has upper and work, both or neither; neither puts the
 // changes on a tmpfs.
 //
+// A profile is a file of its own: description, extends (the profile it builds
+// on), [sandbox] and [resources]. LoadProfile reads it.
+//
 // # Errors
 //
 // An unknown key, a wrong type or an impossible value is an Error with its
 // position. All errors of a file are reported together, sorted by position, as
 // Errors; only where the file is no TOML at all is it the first one. Settings
-// in [resources] are checked for their form here, for their names and meaning
-// by the package that knows systemd's properties: it appends its errors to
-// these, which is why Load returns a Container even beside Errors.
+// in [resources] and [sandbox] are checked for their form here, for their names
+// and meaning by the packages that know systemd's: what these find is appended
+// to the errors, which is why Load returns a Container even beside Errors. An
+// integer in [sandbox] that is written in octal or hexadecimal stays so: systemd
+// reads modes as octal.
 //
 // # Overrides
 //
 // The command line may replace values of the file: -p KEY=VALUE with a dotted
-// key, as process.user=root, or a setting of systemd alone, as MemoryMax=1G.
-// A replaced table or array is replaced as a whole. What stands in it is
-// checked like the file's, with the option as its position.
+// key, as process.user=root, or a setting of systemd alone, as MemoryMax=1G, of
+// which Overrides.Table knows the table. A replaced table or array is replaced as
+// a whole. What stands in it is checked like the file's, with the option as its
+// position.
 //
 // # Limitations
 //
 // Nothing here looks at the host: whether a directory exists or a user is
-// known is found out at the start. Keys of the format that this version of
-// berth does not implement yet (profile, root.image, root.oci, [sandbox],
-// [mountguard], [service], other networks) are refused, never ignored.
+// known is found out at the start, and so is what a profile says and whether it
+// allows users.map = "host". Keys of the format that this version of berth does
+// not implement yet (root.image, root.oci, [mountguard], [service], other
+// networks) are refused, never ignored.
 package config

@@ -18,25 +18,27 @@ const maxFile = 1 << 20
 // what was found wrong with them.
 type document struct {
 	file      string
+	tables    tables
 	values    map[string]any
 	positions map[string]Position
-	given     map[string]bool // the known keys that the file gives, right or wrong
-	errs      Errors          // at most maxErrors from the file
-	tooMany   bool            // there were more
+	numbers   map[string]string // the integers in octal and hexadecimal, as they are written
+	given     map[string]bool   // the known keys that the file gives, right or wrong
+	errs      Errors            // at most maxErrors from the file
+	tooMany   bool              // there were more
 }
 
 // parse takes a file apart. Its error is an Error: the first thing that makes
 // the file no TOML, or one that nobody would write.
-func parse(file string, data []byte) (*document, error) {
+func parse(file string, data []byte, t tables) (*document, error) {
 	if len(data) > maxFile {
 		return nil, Error{Pos: Position{File: file}, Msg: fmt.Sprintf("larger than %d bytes", maxFile)}
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	positions, err := indexPositions(file, data)
+	x, err := newIndex(file, data)
 	if err != nil {
 		return nil, err
 	}
-	d := &document{file: file, positions: positions, given: make(map[string]bool)}
+	d := &document{file: file, tables: t, positions: x.positions, numbers: x.numbers, given: make(map[string]bool)}
 	if err := toml.Unmarshal(data, &d.values); err != nil {
 		return nil, decodeError(file, data, err)
 	}

@@ -25,23 +25,28 @@ func TestParseErrors(t *testing.T) {
 		{"a key that needs quotes", `"a\u001bb" = 1`, `x.toml:2:1: "a\x1bb": unknown key`},
 		{"a key in the wrong table", "[root]\nuser = 'x'", "x.toml:3:1: root.user: unknown key here, it belongs into [process]"},
 		{"a top key in a table", "[root]\nname = 'x'", "x.toml:3:1: root.name: unknown key here, it belongs above the first [table]"},
-		{"a setting of systemd outside its table", "MemoryMax = 1", "x.toml:2:1: MemoryMax: unknown key: settings of systemd stand in [resources]"},
+		{"a setting of systemd outside its table", "MemoryMax = 1", "x.toml:2:1: MemoryMax: unknown key: settings of systemd stand in [resources] and [sandbox]"},
 		{"a value for a table", "root = 1", "x.toml:2:1: root: must be a table, not an integer"},
 
 		// Not yet.
-		{"profile", "profile = 'strict'", "x.toml:2:1: profile: not supported by this version of berth"},
 		{"root.image", "root.image = 'a.raw'\nroot.oci = 'a'", inLines(
 			"x.toml:2:6: root.image: not supported by this version of berth",
 			"x.toml:3:6: root.oci: not supported by this version of berth")},
-		{"the tables to come", "[sandbox]\nProtectSystem='strict'\n[mountguard]\n[service]\nRestart='no'", inLines(
-			"x.toml:2:2: sandbox: not supported by this version of berth",
-			"x.toml:4:2: mountguard: not supported by this version of berth",
-			"x.toml:5:2: service: not supported by this version of berth")},
+		{"the tables to come", "[mountguard]\n[service]\nRestart='no'", inLines(
+			"x.toml:2:2: mountguard: not supported by this version of berth",
+			"x.toml:3:2: service: not supported by this version of berth")},
 		{"networks to come", "network = {mode='veth', ports=[80], zone='a'}", inLines(
 			`x.toml:2:12: network.mode: "veth" is not supported by this version of berth`,
 			"x.toml:2:25: network.ports: not supported by this version of berth",
 			"x.toml:2:37: network.zone: not supported by this version of berth")},
-		{"users.map host", "users.map = 'host'", `x.toml:2:7: users.map: "host" needs the profile trusted, which this version of berth does not have yet`},
+
+		// Profile.
+		{"profile of the wrong type", "profile = true", "x.toml:2:1: profile: must be a string, not a boolean"},
+		{"profile empty", "profile = ''", `x.toml:2:1: profile: "" is no valid name of a profile, which takes a-z, 0-9 and -; a path has a / or ends in .toml`},
+		{"profile in capitals", "profile = 'Strict'", `x.toml:2:1: profile: "Strict" is no valid name of a profile, which takes a-z, 0-9 and -; a path has a / or ends in .toml`},
+		{"profile upwards", "profile = '..'", `x.toml:2:1: profile: ".." is no valid name of a profile, which takes a-z, 0-9 and -; a path has a / or ends in .toml`},
+		{"profile with a newline", "profile = \"/a\\nb\"", `x.toml:2:1: profile: must not contain a control character, as "/a\nb" does`},
+		{"profile too long", "profile = '/" + strings.Repeat("a", 4095) + "'", "x.toml:2:1: profile: longer than 4095 bytes, which is the most a path can have"},
 
 		// Name and description.
 		{"name of the wrong type", "name = 3", "x.toml:2:1: name: must be a string, not an integer"},
@@ -92,8 +97,8 @@ func TestParseErrors(t *testing.T) {
 		{"stop_signal of the wrong type", "process.stop_signal = 1.5", "x.toml:2:9: process.stop_signal: must be a string or an integer, not a float"},
 
 		// Users.
-		{"map unknown", "users.map = 'atuo'", `x.toml:2:7: users.map: must be "auto" or the first ID of a block, not "atuo"`},
-		{"map of the wrong type", "users.map = true", `x.toml:2:7: users.map: must be "auto" or an integer, not a boolean`},
+		{"map unknown", "users.map = 'atuo'", `x.toml:2:7: users.map: must be "auto", "host" or the first ID of a block, not "atuo"`},
+		{"map of the wrong type", "users.map = true", `x.toml:2:7: users.map: must be "auto", "host" or an integer, not a boolean`},
 		{"map below the range", "users.map = 100000", "x.toml:2:7: users.map: must be from 524288 to 1879048191, the IDs that systemd sets aside for containers"},
 		{"map above the range", "users.map = 1879048192", "x.toml:2:7: users.map: must be from 524288 to 1879048191, the IDs that systemd sets aside for containers"},
 		{"map unaligned", "users.map = 524289", "x.toml:2:7: users.map: must be a multiple of size, 65536"},
@@ -103,6 +108,8 @@ func TestParseErrors(t *testing.T) {
 		{"size negative", "users.size = -9223372036854775808", "x.toml:2:7: users.size: must be a power of two from 256 to 65536"},
 		{"size too large", "users.size = 131072", "x.toml:2:7: users.size: must be at most 65536: the lock that keeps a block exclusive, also from systemd-nspawn, covers one block of that size"},
 		{"size of the wrong type", "users.size = '1024'", "x.toml:2:7: users.size: must be an integer, not a string"},
+		{"size of no block", "users = {map='host', size=1024}", `x.toml:2:22: users.size: cannot be given when map is "host", which has all IDs`},
+		{"no root of no block", "users = {map='host', map_root=false}", `x.toml:2:22: users.map_root: must be true when map is "host": nothing is mapped`},
 		{"no root but no user", "users.map_root = false", "x.toml:2:7: users.map_root: cannot be false unless process.user names another user than root"},
 		{"no root but root", "users.map_root = false\nprocess.user = '0:5'", "x.toml:3:9: process.user: must be another user than root, since users.map_root is false"},
 		{"no root but an init", "users.map_root = false\nprocess.boot = true", "x.toml:2:7: users.map_root: must be true when boot is: init runs as root"},
@@ -116,6 +123,12 @@ func TestParseErrors(t *testing.T) {
 		{"setting that nests", "resources.IO = [['a']]", "x.toml:2:11: resources.IO[0]: must be a string, a number, true or false, not an array"},
 		{"setting that is infinite", "resources.IO = inf", `x.toml:2:11: resources.IO: must be a finite number; systemd's word for no limit is "infinity"`},
 		{"settings that are an array", "resources = ['a']", "x.toml:2:1: resources: must be a table, not an array"},
+
+		// Sandbox.
+		{"sandbox in lower case", "sandbox.protect_home = true", "x.toml:2:9: sandbox.protect_home: unknown key: it holds settings of systemd, such as ProtectSystem"},
+		{"sandbox with a newline", `sandbox.BindPaths = ["/a", "/b\n/c"]`, `x.toml:2:28: sandbox.BindPaths[1]: must not contain a control character, as "/b\n/c" does`},
+		{"sandbox with a table", "[sandbox.BindPaths]", "x.toml:2:10: sandbox.BindPaths: must be a string, a number, true, false or an array of these, not a table"},
+		{"sandbox that is no table", "[[sandbox]]", "x.toml:2:3: sandbox: must be a table, not an array"},
 
 		// Network.
 		{"network unknown", "network.mode = 'hots'", `x.toml:2:9: network.mode: must be "private" or "host", not "hots"`},

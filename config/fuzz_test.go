@@ -71,11 +71,17 @@ func promised(t *testing.T, c *Container) {
 	if c.Root.Directory == "" && c.Root.Volatile == VolatileNo && !c.Root.ReadOnly {
 		t.Error("the host's tree can be written")
 	}
-	if c.Users.Size == 0 || c.Users.Size > blockSize || c.Users.Base%c.Users.Size != 0 ||
+	if (c.Users.Size == 0) != (c.Users.Map == "host") {
+		t.Errorf("users %+v", c.Users)
+	}
+	if c.Users.Size > blockSize || c.Users.Map != "host" && c.Users.Size > blockSize || c.Users.Base%c.Users.Size != 0 ||
 		c.Users.Map == "base" && c.Users.Base < firstContainerID {
 		t.Errorf("users %+v", c.Users)
 	}
-	for _, s := range c.Resources {
+	if c.Profile == "" || checkProfile(c.Profile) != nil {
+		t.Errorf("profile %q", c.Profile)
+	}
+	for _, s := range slices.Concat(c.Resources, c.Sandbox) {
 		if len(s.Values) == 0 || strings.IndexFunc(s.Name+strings.Join(s.Values, ""), unicode.IsControl) >= 0 {
 			t.Errorf("setting %+v", s)
 		}

@@ -24,6 +24,7 @@ type index struct {
 	file      string
 	parser    unstable.Parser
 	positions map[string]Position
+	numbers   map[string]string // the integers in octal and hexadecimal, as they are written
 	values    int
 	entries   map[string]int // how many [[entries]] an array of tables has so far
 	table     string         // the table that the last header opened
@@ -38,12 +39,13 @@ type limitError struct {
 
 func (e *limitError) Error() string { return e.msg }
 
-// indexPositions returns the position of everything in data, by the key that
+// newIndex finds the position of everything in data, by the key that
 // Container.Pos takes. Its error is an Error: a syntax error, or a limit.
-func indexPositions(file string, data []byte) (map[string]Position, error) {
+func newIndex(file string, data []byte) (*index, error) {
 	x := &index{
 		file:      file,
 		positions: make(map[string]Position),
+		numbers:   make(map[string]string),
 		entries:   make(map[string]int),
 		lines:     newLines(data),
 	}
@@ -56,7 +58,7 @@ func indexPositions(file string, data []byte) (map[string]Position, error) {
 	if err := x.parser.Error(); err != nil {
 		return nil, x.syntaxError(err)
 	}
-	return x.positions, nil
+	return x, nil
 }
 
 func (x *index) syntaxError(err error) Error {
@@ -127,6 +129,10 @@ func (x *index) keyValue(table string, n *unstable.Node, depth int) *limitError 
 // inside notes what an array or an inline table holds.
 func (x *index) inside(path string, value *unstable.Node, offset, depth int) *limitError {
 	switch value.Kind {
+	case unstable.Integer:
+		if s := string(value.Data); strings.HasPrefix(s, "0o") || strings.HasPrefix(s, "0x") {
+			x.numbers[path] = strings.ReplaceAll(s, "_", "")
+		}
 	case unstable.Array:
 		i := 0
 		for it := value.Children(); it.Next(); i++ {

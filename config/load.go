@@ -22,7 +22,7 @@ func Load(path string, o Overrides) (*Container, error) {
 // Parse is Load for a file already read. The file's name gives the container's
 // name where nothing else does, and stands in positions.
 func Parse(file string, data []byte, o Overrides) (*Container, error) {
-	d, err := parse(file, data)
+	d, err := parse(file, data, containerTables)
 	var wrong Error
 	if errors.As(err, &wrong) {
 		return nil, Errors{wrong}

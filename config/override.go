@@ -6,15 +6,23 @@ import "strings"
 // overrides nothing.
 type Overrides struct {
 	Name    string   // --name
+	Profile string   // --profile; a relative path begins at the working directory
 	Set     []string // -p KEY=VALUE, the last one for a key wins
 	Command []string // what stands after --, in place of process.command
+
+	// Table says which table a setting of systemd stands in, "resources" or
+	// "sandbox", when -p names the setting alone. nil: always "resources".
+	Table func(setting string) string
 }
 
 // apply puts the overrides into the document, each with the option as its
 // position.
 func (o Overrides) apply(d *document) {
 	for _, assignment := range o.Set {
-		d.assign(assignment)
+		d.assign(assignment, o.Table)
+	}
+	if o.Profile != "" {
+		d.set([]string{"profile"}, o.Profile, Position{File: "--profile " + printable(o.Profile)})
 	}
 	if o.Name != "" {
 		d.set([]string{"name"}, o.Name, Position{File: "--name " + printable(o.Name)})
@@ -30,23 +38,28 @@ func (o Overrides) apply(d *document) {
 
 // assign carries out one -p KEY=VALUE. The value is a TOML value if it can be
 // read as one, else the string that it is.
-func (d *document) assign(assignment string) {
+func (d *document) assign(assignment string, table func(string) string) {
 	pos := Position{File: "-p " + printable(assignment)}
 	key, text, found := strings.Cut(assignment, "=")
-	parts, ok := overrideKey(key)
+	parts, ok := overrideKey(key, table)
 	if !found || !ok {
 		d.refuse(pos, "", "must be KEY=VALUE, with a key such as process.user or MemoryMax")
 		return
 	}
-	var value any = text
-	if parsed, err := parse("", []byte("value="+text)); err == nil && len(parsed.values) == 1 {
-		value = parsed.values["value"]
+	parsed, err := parse("", []byte("value="+text), nil)
+	if err != nil || len(parsed.values) != 1 {
+		d.set(parts, text, pos)
+		return
 	}
-	d.set(parts, value, pos)
+	d.set(parts, parsed.values["value"], pos)
+	for below, number := range parsed.numbers {
+		d.numbers[strings.Join(parts, ".")+strings.TrimPrefix(below, "value")] = number
+	}
 }
 
-// overrideKey splits a dotted key. A CamelCase one alone is in [resources].
-func overrideKey(key string) ([]string, bool) {
+// overrideKey splits a dotted key. A CamelCase one alone is in the table that
+// table says.
+func overrideKey(key string, table func(string) string) ([]string, bool) {
 	parts := strings.Split(strings.TrimSpace(key), ".")
 	for _, part := range parts {
 		if !isBare(part) {
@@ -57,7 +70,11 @@ func overrideKey(key string) ([]string, bool) {
 		return nil, false
 	}
 	if len(parts) == 1 && isCamelCase(parts[0]) {
-		parts = []string{"resources", parts[0]}
+		in := "resources"
+		if table != nil {
+			in = table(parts[0])
+		}
+		parts = []string{in, parts[0]}
 	}
 	return parts, true
 }
@@ -79,6 +96,7 @@ func (d *document) set(parts []string, value any, pos Position) {
 	for known := range d.positions {
 		if rest, below := strings.CutPrefix(known, path); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			delete(d.positions, known)
+			delete(d.numbers, known)
 		}
 	}
 	d.positions[path] = pos

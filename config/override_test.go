@@ -45,6 +45,22 @@ func TestOverrides(t *testing.T) {
 			{"CPUWeight", []string{"7"}, Position{File: "-p resources.CPUWeight=7"}},
 			{"MemoryMax", []string{"1M"}, Position{"x.toml", 6, 1}},
 			{"TasksMax", []string{"5"}, Position{"x.toml", 7, 1}}}},
+		{"profile", Overrides{Profile: "strict"}, profileOf, "strict"},
+		{"profile and not -p profile", Overrides{Profile: "strict", Set: []string{"profile=trusted"}}, profileOf, "strict"},
+		{"a profile beside the working directory", Overrides{Profile: "mine.toml"}, profileOf, "./mine.toml"},
+		{"a profile above the working directory", Overrides{Set: []string{"profile=../mine.toml"}}, profileOf, "../mine.toml"},
+		{"a setting of another table", Overrides{Set: []string{"ProtectHome=tmpfs"}, Table: func(string) string { return "sandbox" }},
+			func(c *Container) any { return c.Sandbox },
+			[]Setting{{"ProtectHome", []string{"tmpfs"}, Position{File: "-p ProtectHome=tmpfs"}}}},
+		{"an octal number", Overrides{Set: []string{"sandbox.UMask=7", "sandbox.UMask=0o027"}},
+			func(c *Container) any { return c.Sandbox },
+			[]Setting{{"UMask", []string{"0027"}, Position{File: "-p sandbox.UMask=0o027"}}}},
+		{"a number after an octal one", Overrides{Set: []string{"sandbox.UMask=0o027", "sandbox.UMask=7"}},
+			func(c *Container) any { return c.Sandbox },
+			[]Setting{{"UMask", []string{"7"}, Position{File: "-p sandbox.UMask=7"}}}},
+		{"octal numbers in an array", Overrides{Set: []string{"sandbox.A=[0o7, 0x33, 8]"}},
+			func(c *Container) any { return c.Sandbox },
+			[]Setting{{"A", []string{"07", "0x33", "8"}, Position{File: "-p sandbox.A=[0o7, 0x33, 8]"}}}},
 		{"a setting reset", Overrides{Set: []string{"TasksMax=", "MemoryMax=[]"}}, resources, []Setting{
 			{"MemoryMax", []string{""}, Position{File: "-p MemoryMax=[]"}},
 			{"TasksMax", []string{""}, Position{File: "-p TasksMax="}}}},
@@ -64,6 +80,8 @@ func TestOverrides(t *testing.T) {
 
 func resources(c *Container) any { return c.Resources }
 
+func profileOf(c *Container) any { return c.Profile }
+
 func TestOverridesWrong(t *testing.T) {
 	tests := []struct {
 		name string
@@ -71,6 +89,7 @@ func TestOverridesWrong(t *testing.T) {
 		want string
 	}{
 		{"name", Overrides{Name: "X"}, `--name X: name: "X" is no valid name: it takes 1 to 63 of a-z, 0-9 and -, not beginning with -`},
+		{"profile", Overrides{Profile: "X"}, `--profile X: profile: "X" is no valid name of a profile, which takes a-z, 0-9 and -; a path has a / or ends in .toml`},
 		{"no =", Overrides{Set: []string{"MemoryMax"}}, "-p MemoryMax: must be KEY=VALUE, with a key such as process.user or MemoryMax"},
 		{"no key", Overrides{Set: []string{"=1"}}, "-p =1: must be KEY=VALUE, with a key such as process.user or MemoryMax"},
 		{"an element as key", Overrides{Set: []string{"mounts[0].type=bind"}}, "-p mounts[0].type=bind: must be KEY=VALUE, with a key such as process.user or MemoryMax"},

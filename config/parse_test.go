@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +11,7 @@ import (
 // whole is a file with every key of the format that this version takes.
 const whole = `name        = "web"
 description = "nginx serving /srv/www"
+profile     = "strict"
 
 [root]
 directory = "/var/lib/machines/web"
@@ -60,6 +62,13 @@ IPAddressDeny  = ["any"]
 IPAddressAllow = ["localhost", "192.0.2.0/24"]
 DeviceAllow    = []
 
+[sandbox]
+SystemCallFilter = ["@system-service", "~@privileged"]
+ProtectHome      = "tmpfs"
+NoNewPrivileges  = true
+UMask            = "0027"
+CapabilityBoundingSet = ""
+
 [network]
 mode = "host"
 `
@@ -70,6 +79,7 @@ func TestParseWhole(t *testing.T) {
 		File:        "web.toml",
 		Name:        "web",
 		Description: "nginx serving /srv/www",
+		Profile:     "strict",
 		Root:        Root{Directory: "/var/lib/machines/web", Volatile: VolatileNo, ReadOnly: true},
 		Process: Process{
 			Command:          []string{"/usr/sbin/nginx", "-g", "daemon off;"},
@@ -89,13 +99,20 @@ func TestParseWhole(t *testing.T) {
 				Work: "/var/lib/site/work", Target: "/opt", IDMap: "owner", Options: []string{"nosuid", "nodev"}},
 		},
 		Resources: []Setting{
-			{"MemoryMax", []string{"256M"}, Position{"web.toml", 45, 1}},
-			{"TasksMax", []string{"200"}, Position{"web.toml", 46, 1}},
-			{"CPUWeight", []string{"0.5"}, Position{"web.toml", 47, 1}},
-			{"Delegate", []string{"yes"}, Position{"web.toml", 48, 1}},
-			{"IPAddressDeny", []string{"any"}, Position{"web.toml", 49, 1}},
-			{"IPAddressAllow", []string{"localhost", "192.0.2.0/24"}, Position{"web.toml", 50, 1}},
-			{"DeviceAllow", []string{""}, Position{"web.toml", 51, 1}},
+			{"MemoryMax", []string{"256M"}, Position{"web.toml", 46, 1}},
+			{"TasksMax", []string{"200"}, Position{"web.toml", 47, 1}},
+			{"CPUWeight", []string{"0.5"}, Position{"web.toml", 48, 1}},
+			{"Delegate", []string{"yes"}, Position{"web.toml", 49, 1}},
+			{"IPAddressDeny", []string{"any"}, Position{"web.toml", 50, 1}},
+			{"IPAddressAllow", []string{"localhost", "192.0.2.0/24"}, Position{"web.toml", 51, 1}},
+			{"DeviceAllow", []string{""}, Position{"web.toml", 52, 1}},
+		},
+		Sandbox: []Setting{
+			{"SystemCallFilter", []string{"@system-service", "~@privileged"}, Position{"web.toml", 55, 1}},
+			{"ProtectHome", []string{"tmpfs"}, Position{"web.toml", 56, 1}},
+			{"NoNewPrivileges", []string{"yes"}, Position{"web.toml", 57, 1}},
+			{"UMask", []string{"0027"}, Position{"web.toml", 58, 1}},
+			{"CapabilityBoundingSet", []string{""}, Position{"web.toml", 59, 1}},
 		},
 		Network: Network{Mode: "host"},
 	}
@@ -115,6 +132,7 @@ func TestParseDefaults(t *testing.T) {
 			"of the host's tree", "/etc/berth/hello.toml", `process.command = ["true"]`,
 			&Container{
 				Name:    "hello",
+				Profile: "default",
 				Root:    Root{Volatile: VolatileOverlay},
 				Process: Process{Command: []string{"true"}, WorkingDirectory: "/", Hostname: "hello", StopSignal: "SIGTERM"},
 				Users:   Users{Map: "auto", Size: 65536, MapRoot: true},
@@ -125,6 +143,7 @@ func TestParseDefaults(t *testing.T) {
 			"of a directory that boots", "x", "name='deb-'\nroot.directory='/srv/deb'\nprocess.boot=true",
 			&Container{
 				Name:    "deb-",
+				Profile: "system",
 				Root:    Root{Directory: "/srv/deb", Volatile: VolatileNo},
 				Process: Process{Boot: true, WorkingDirectory: "/", Hostname: "deb", StopSignal: "SIGRTMIN+3"},
 				Users:   Users{Map: "auto", Size: 65536, MapRoot: true},
@@ -142,6 +161,7 @@ func TestParseDefaults(t *testing.T) {
 				]`,
 			&Container{
 				Name:    "x",
+				Profile: "default",
 				Root:    Root{Volatile: VolatileOverlay},
 				Process: Process{Command: []string{"true"}, WorkingDirectory: "/", Hostname: "x", StopSignal: "SIGTERM"},
 				Users:   Users{Map: "auto", Size: 65536, MapRoot: true},
@@ -185,6 +205,7 @@ func TestParseAccepts(t *testing.T) {
 		{"a signal by number", "process={command=['a'], stop_signal=15}"},
 		{"no root inside", "process={command=['a'], user='65534'}\nusers.map_root=false"},
 		{"arguments for an init", "process={command=['--unit=rescue.target'], boot=true}"},
+		{"no block", "process={command=['a'], user=700000}\nusers.map='host'"},
 		{"the last block", "process.command=['a']\nusers.map=1878982656"},
 		{"a target that only begins as /proc does", "process.command=['a']\nmounts=[{type='tmpfs', target='/process'}]"},
 		{"a path with dots in names", "process={command=['a'], working_directory='/a..b/...'}"},
@@ -199,6 +220,48 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
+// TestParseProfilePaths holds where a file's path to a profile begins.
+func TestParseProfilePaths(t *testing.T) {
+	tests := []struct{ name, file, profile, want string }{
+		{"beside the file", "/etc/berth/web.toml", "./mine.toml", "/etc/berth/mine.toml"},
+		{"without a slash", "/etc/berth/web.toml", "mine.toml", "/etc/berth/mine.toml"},
+		{"above the file", "/etc/berth/web.toml", "../p/mine", "/etc/p/mine"},
+		{"absolute", "web.toml", "/srv/mine", "/srv/mine"},
+		{"of a relative file", "web.toml", "./mine", "./mine"},
+		{"of a relative file in a directory", "a/web.toml", "mine.toml", "a/mine.toml"},
+		{"a name", "a/web.toml", "mine", "mine"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := Parse(test.file, []byte("process.command=['a']\nprofile='"+test.profile+"'"), Overrides{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Profile != test.want {
+				t.Errorf("got %q, want %q", c.Profile, test.want)
+			}
+		})
+	}
+}
+
+// TestParseNumbers holds that what systemd reads as octal or hexadecimal is
+// what was meant.
+func TestParseNumbers(t *testing.T) {
+	const text = "process.command=['a']\n[sandbox]\nA=0o0_27\nB=0x33\nC=[1_000, 0o17]\nD='0o7'\n[resources]\nF=0o17"
+	c, err := Parse("x.toml", []byte(text), Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, s := range slices.Concat(c.Sandbox, c.Resources) {
+		got[s.Name] = s.Values
+	}
+	want := map[string][]string{"A": {"0027"}, "B": {"0x33"}, "C": {"1000", "017"}, "D": {"0o7"}, "F": {"15"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestPos(t *testing.T) {
 	c, err := Parse("web.toml", []byte(whole+"\n[process.extra]\n"), Overrides{Set: []string{"users.size=2048"}})
 	if err == nil {
@@ -206,26 +269,27 @@ func TestPos(t *testing.T) {
 	}
 	tests := []struct{ key, want string }{
 		{"name", "web.toml:1:1"},
-		{"root", "web.toml:4:2"},
-		{"root.directory", "web.toml:5:1"},
-		{"root.nothing", "web.toml:4:2"},
-		{"process.command", "web.toml:10:1"},
-		{"process.command[2]", "web.toml:10:41"},
-		{"process.command[9]", "web.toml:10:1"},
-		{"process.environment", "web.toml:11:1"},
-		{"process.environment.PORT", "web.toml:11:35"},
-		{"process.extra", "web.toml:56:10"},
-		{"mounts", "web.toml:24:3"},
-		{"mounts[0]", "web.toml:24:3"},
-		{"mounts[0].source", "web.toml:26:1"},
-		{"mounts[0].options[1]", "web.toml:30:24"},
-		{"mounts[1]", "web.toml:32:3"},
-		{"mounts[1].target", "web.toml:34:1"},
-		{"mounts[1].source", "web.toml:32:3"},
-		{"mounts[2].work", "web.toml:41:1"},
-		{"resources.IPAddressAllow[1]", "web.toml:50:32"},
+		{"root", "web.toml:5:2"},
+		{"root.directory", "web.toml:6:1"},
+		{"root.nothing", "web.toml:5:2"},
+		{"process.command", "web.toml:11:1"},
+		{"process.command[2]", "web.toml:11:41"},
+		{"process.command[9]", "web.toml:11:1"},
+		{"process.environment", "web.toml:12:1"},
+		{"process.environment.PORT", "web.toml:12:35"},
+		{"process.extra", "web.toml:64:10"},
+		{"mounts", "web.toml:25:3"},
+		{"mounts[0]", "web.toml:25:3"},
+		{"mounts[0].source", "web.toml:27:1"},
+		{"mounts[0].options[1]", "web.toml:31:24"},
+		{"mounts[1]", "web.toml:33:3"},
+		{"mounts[1].target", "web.toml:35:1"},
+		{"mounts[1].source", "web.toml:33:3"},
+		{"mounts[2].work", "web.toml:42:1"},
+		{"resources.IPAddressAllow[1]", "web.toml:51:32"},
 		{"users.size", "-p users.size=2048"},
-		{"sandbox.ProtectSystem", "web.toml"},
+		{"sandbox.ProtectSystem", "web.toml:54:2"},
+		{"service.Restart", "web.toml"},
 		{"", "web.toml"},
 	}
 	for _, test := range tests {

@@ -21,13 +21,13 @@ func containerFields(c *Container) fields {
 	return fields{
 		{"name", text(&c.Name, CheckName)},
 		{"description", text(&c.Description, checkNoControl)},
-		{"profile", notYet},
+		{"profile", profileReference(&c.Profile)},
 		{"root", rootFields(&c.Root).decode},
 		{"process", processFields(&c.Process).decode},
 		{"users", usersFields(&c.Users).decode},
 		{"mounts", each(&c.Mounts, mountFields)},
-		{"resources", settings(&c.Resources)},
-		{"sandbox", notYet},
+		{"resources", settings(&c.Resources, "MemoryMax")},
+		{"sandbox", settings(&c.Sandbox, "ProtectSystem")},
 		{"mountguard", notYet},
 		{"network", networkFields(&c.Network).decode},
 		{"service", notYet},
@@ -86,8 +86,20 @@ func networkFields(n *Network) fields {
 	}
 }
 
-// tables are the schemas by the table's name, to find where a key belongs.
-func tables() map[string]fields {
+func profileFields(p *Profile) fields {
+	return fields{
+		{"description", text(&p.Description, checkNoControl)},
+		{"extends", profileReference(&p.Extends)},
+		{"sandbox", settings(&p.Sandbox, "ProtectSystem")},
+		{"resources", settings(&p.Resources, "MemoryMax")},
+	}
+}
+
+// tables returns the schemas of a kind of file by the table's name, to find
+// where a key belongs.
+type tables func() map[string]fields
+
+func containerTables() map[string]fields {
 	return map[string]fields{
 		"":           containerFields(new(Container)),
 		"[root]":     rootFields(new(Root)),
@@ -96,6 +108,10 @@ func tables() map[string]fields {
 		"[[mounts]]": mountFields(new(Mount)),
 		"[network]":  networkFields(new(Network)),
 	}
+}
+
+func profileTables() map[string]fields {
+	return map[string]fields{"": profileFields(new(Profile))}
 }
 
 // decode is the decoder of a table with these fields and no others.
@@ -115,7 +131,7 @@ func (fs fields) decode(n node) {
 	known := fs.keys()
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		if !slices.Contains(known, name) && !n.doc.tooMany {
-			node{n.doc, join(n.key, name), table[name]}.fail("%s", unknown(name, known))
+			node{n.doc, join(n.key, name), table[name]}.fail("%s", unknown(name, known, n.doc.tables()))
 		}
 	}
 }
@@ -130,8 +146,7 @@ func (fs fields) keys() []string {
 
 // unknown says what to do about a key that its table doesn't have: it may
 // belong to another table, or be misspelt.
-func unknown(key string, known []string) string {
-	elsewhere := tables()
+func unknown(key string, known []string, elsewhere map[string]fields) string {
 	for _, table := range slices.Sorted(maps.Keys(elsewhere)) {
 		if slices.Contains(elsewhere[table].keys(), key) {
 			return "unknown key here, it belongs " + place(table)
@@ -141,7 +156,7 @@ func unknown(key string, known []string) string {
 		return "unknown key, did you mean " + quote(near) + "?"
 	}
 	if isCamelCase(key) {
-		return "unknown key: settings of systemd stand in [resources]"
+		return "unknown key: settings of systemd stand in [resources] and [sandbox]"
 	}
 	return "unknown key"
 }

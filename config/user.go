@@ -57,7 +57,7 @@ const (
 	smallestSize     = 256
 )
 
-// usersMap takes "auto" or the first ID of a block.
+// usersMap takes "auto", "host" or the first ID of a block.
 func usersMap(u *Users) decoder {
 	return func(n node) {
 		switch v := n.value.(type) {
@@ -70,7 +70,7 @@ func usersMap(u *Users) decoder {
 			}
 			u.Map, u.Base = "base", uint32(v)
 		default:
-			n.mismatch(`"auto" or an integer`)
+			n.mismatch(`"auto", "host" or an integer`)
 		}
 	}
 }
@@ -80,9 +80,9 @@ func (n node) usersMapWord(u *Users, word string) {
 	case "auto":
 		u.Map = "auto"
 	case "host":
-		n.fail(`"host" needs the profile trusted, which this version of berth does not have yet`)
+		u.Map = "host"
 	default:
-		n.fail(`must be "auto" or the first ID of a block, not %s`, quote(word))
+		n.fail(`must be "auto", "host" or the first ID of a block, not %s`, quote(word))
 	}
 }
 
@@ -109,6 +109,10 @@ func (u *Users) complete(d *document, p Process) {
 	if u.Map == "" {
 		u.Map = "auto"
 	}
+	if u.Map == "host" {
+		u.completeHost(d)
+		return
+	}
 	if u.Size == 0 {
 		u.Size = blockSize
 	}
@@ -122,6 +126,17 @@ func (u *Users) complete(d *document, p Process) {
 		d.fail("users.map_root", "must be true when boot is: init runs as root")
 	} else if !u.MapRoot && !d.given["process.user"] {
 		d.fail("users.map_root", "cannot be false unless process.user names another user than root")
+	}
+}
+
+// completeHost refuses what only a user namespace has.
+func (u *Users) completeHost(d *document) {
+	u.Size = 0
+	if d.given["users.size"] {
+		d.fail("users.size", `cannot be given when map is "host", which has all IDs`)
+	}
+	if !u.MapRoot {
+		d.fail("users.map_root", `must be true when map is "host": nothing is mapped`)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // settings takes a table of systemd's settings, whichever they are, in the
-// order of the file.
-func settings(target *[]Setting) decoder {
+// order of the file. example is one that belongs there.
+func settings(target *[]Setting, example string) decoder {
 	return func(n node) {
 		members, ok := n.members()
 		if !ok {
@@ -20,7 +20,7 @@ func settings(target *[]Setting) decoder {
 				return
 			}
 			if !isCamelCase(m.name) {
-				m.fail("unknown key: it holds settings of systemd, such as MemoryMax")
+				m.fail("unknown key: it holds settings of systemd, such as %s", example)
 				continue
 			}
 			if values, ok := m.unitValues(); ok {
@@ -59,7 +59,7 @@ func (n node) unitValue(wanted string) (string, bool) {
 	case bool:
 		return yesNo(v), true
 	case int64:
-		return strconv.FormatInt(v, 10), true
+		return n.number(v), true
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
 			n.fail(`must be a finite number; systemd's word for no limit is "infinity"`)
@@ -70,6 +70,16 @@ func (n node) unitValue(wanted string) (string, bool) {
 		n.mismatch(wanted)
 		return "", false
 	}
+}
+
+// number returns an integer as it was written: systemd reads a mode as octal and
+// a mask as hexadecimal, whatever it looks like, so that 0o027 must not become 23.
+func (n node) number(v int64) string {
+	s, ok := n.doc.numbers[n.key]
+	if !ok || strings.HasPrefix(n.key, "resources.") { // where numbers are decimal
+		return strconv.FormatInt(v, 10)
+	}
+	return strings.Replace(s, "0o", "0", 1)
 }
 
 // isCamelCase tells systemd's settings from berth's: MemoryMax, CPUQuota.
