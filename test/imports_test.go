@@ -17,6 +17,8 @@ var rules = []struct {
 }{
 	{"berth/config", []string{"berth/internal/nearest"},
 		"a file means the same on every host: decoding knows no systemd and makes no system call"},
+	{"berth/profiles", []string{"berth/config", "berth/internal/nearest"},
+		"profiles are files: what their settings mean is known where they are applied"},
 	{"berth/units", []string{"berth/internal/nearest"},
 		"systemd's settings and its bus are one subject, without containers"},
 	{"berth/idpool", nil,
@@ -27,9 +29,9 @@ var rules = []struct {
 		"mechanism without policy"},
 	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
 		"the side inside is told what to do, and starts fast"},
-	{"berth/launcher", []string{"berth/config", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit"},
+	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit"},
 		"the trunk composes the leaves, and knows no command line"},
-	{"berth/cmd/berth", []string{"berth/config", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
+	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
 		"commands read arguments and print; package launcher acts"},
 }
 
