@@ -22,6 +22,10 @@ type Setting struct {
 	choices []string // the words that an enumeration accepts
 }
 
+// ErrUnknown is the cause of Lookup's error for a name that is no setting of any
+// unit.
+var ErrUnknown = errors.New("unknown setting")
+
 // Lookup finds a setting by its name in the man page. Where the name is that
 // of a setting which a scope doesn't take, the error says which unit type does
 // and where it belongs; else it names the nearest setting there is.
@@ -52,9 +56,9 @@ func lookupError(name string) error {
 		return errors.New(why)
 	}
 	if near, ok := nearest.Word(name, Names()); ok {
-		return fmt.Errorf("unknown setting: did you mean %q?", near)
+		return fmt.Errorf("%w: did you mean %q?", ErrUnknown, near)
 	}
-	return errors.New("unknown setting: systemd.resource-control(5), systemd.kill(5) and systemd.scope(5) list what a scope takes")
+	return fmt.Errorf("%w: systemd.resource-control(5), systemd.kill(5) and systemd.scope(5) list what a scope takes", ErrUnknown)
 }
 
 // Names returns the names of all settings that a scope takes, in the order of
