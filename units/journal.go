@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,7 @@ type Stream struct {
 	Identifier  string // SYSLOG_IDENTIFIER; "" is the name of the writing process
 	Unit        string // whose lines they are when the writer has ended before journald looks; else its own unit counts. Only root's word is taken for it
 	Priority    int    // 0 (emerg) to 7 (debug), of a line without a prefix
+	Facility    int    // as syslog(3) counts them, 0 to 23: LOG_KERN, which no program is, for none
 	LevelPrefix bool   // lines may begin with "<N>", their priority: sd-daemon(3)
 }
 
@@ -72,6 +74,22 @@ func (j *JournalStream) Write(data []byte) (int, error) {
 	return written, nil
 }
 
+// Settle waits until journald has read all that was written, and so has looked
+// who the writer is and what holds for it; but no longer than timeout.
+func (j *JournalStream) Settle(timeout time.Duration) {
+	if j == nil {
+		return
+	}
+	defer runtime.KeepAlive(j.file)
+	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		// What a local socket's other end has not read yet: unix(7), SIOCOUTQ.
+		unread, err := unix.IoctlGetInt(int(j.file.Fd()), unix.SIOCOUTQ)
+		if err != nil || unread == 0 {
+			return
+		}
+	}
+}
+
 // Close implements io.Closer.
 func (j *JournalStream) Close() error {
 	if j == nil {
@@ -86,6 +104,9 @@ func openStream(socket string, s Stream) (*os.File, error) {
 	}
 	if s.Priority < 0 || s.Priority > 7 {
 		return nil, fmt.Errorf("the priority must be from 0 to 7, not %d", s.Priority)
+	}
+	if s.Facility < 0 || s.Facility > 23 {
+		return nil, fmt.Errorf("the facility must be from 0 to 23, not %d", s.Facility)
 	}
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
@@ -111,7 +132,7 @@ func (s Stream) header() []byte {
 	if s.LevelPrefix {
 		prefix = "1"
 	}
-	return []byte(strings.Join([]string{s.Identifier, s.Unit, strconv.Itoa(s.Priority), prefix, "0", "0", "0", ""}, "\n"))
+	return []byte(strings.Join([]string{s.Identifier, s.Unit, strconv.Itoa(s.Facility<<3 | s.Priority), prefix, "0", "0", "0", ""}, "\n"))
 }
 
 // blockingFile duplicates conn. Programs expect a standard output that blocks,

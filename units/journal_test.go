@@ -14,7 +14,7 @@ func TestOpenStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f, err := openStream(socket, Stream{Identifier: "web", Unit: "berth-web.scope", Priority: 6, LevelPrefix: true})
+	f, err := openStream(socket, Stream{Identifier: "web", Unit: "berth-web.scope", Priority: 6, Facility: 3, LevelPrefix: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestOpenStream(t *testing.T) {
 	}
 	defer conn.Close()
 	got, err := io.ReadAll(conn)
-	if want := "web\nberth-web.scope\n6\n1\n0\n0\n0\nhello\n"; string(got) != want || err != nil {
+	if want := "web\nberth-web.scope\n30\n1\n0\n0\n0\nhello\n"; string(got) != want || err != nil {
 		t.Errorf("got %q, %v\nwant %q", got, err, want)
 	}
 }
@@ -39,6 +39,8 @@ func TestOpenStreamRefuses(t *testing.T) {
 		"a line break in the unit":       {Unit: "a.scope\n0"},
 		"a priority below 0":             {Priority: -1},
 		"a priority above 7":             {Priority: 8},
+		"a facility below 0":             {Facility: -1},
+		"a facility above 23":            {Facility: 24},
 	} {
 		if f, err := openStream(filepath.Join(t.TempDir(), "none"), s); err == nil || f != nil {
 			t.Errorf("%s is accepted", name)
