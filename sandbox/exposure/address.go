@@ -12,7 +12,7 @@ import (
 func findAddresses(v *view) (int, string) {
 	localhost, other := classify(v.IPAddressAllow)
 	switch {
-	case v.IPFilters:
+	case len(v.IPIngressFilters) > 0 || len(v.IPEgressFilters) > 0:
 		return 0, "BPF programs of its own decide about IP packets"
 	case !denyAll(v.IPAddressDeny):
 		return 10, "No list says which IP addresses it may talk to"

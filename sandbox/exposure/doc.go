@@ -2,8 +2,15 @@
 // does with "security --offline=yes": the same 81 checks, the same weights, the
 // same arithmetic, and what a manager makes of the settings before it looks.
 //
-//	report := exposure.Assess(exposure.Unit{Settings: settings, User: "www-data"}, 257)
-//	fmt.Println(report.Exposure, report.Rating) // 3.1 OK
+//	u := exposure.NewUnit()
+//	for _, line := range []string{"User=www-data", "ProtectSystem=strict"} {
+//		name, value, _ := strings.Cut(line, "=")
+//		if err := u.Set(name, value); err != nil {
+//			return err
+//		}
+//	}
+//	report := exposure.Assess(u, 257)
+//	fmt.Println(report.Exposure, report.Rating) // 8.8 EXPOSED
 //
 // A check finds how bad a setting is, from 0 to its Range. Its share of the score
 // is Badness·Weight/Range, rounded up; the score is the sum of the shares over

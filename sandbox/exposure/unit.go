@@ -24,10 +24,12 @@ type Unit struct {
 	// systemd.resource-control(5), as lists without resets.
 	IPAddressAllow []string // words as in the setting: localhost, 10.0.0.0/8 …
 	IPAddressDeny  []string
-	IPFilters      bool     // IPIngressFilterPath= or IPEgressFilterPath= is given
 	DevicePolicy   string   // auto, closed, strict; "" is auto
 	DeviceAllow    []string // such as "char-rtc r"
 	Delegate       bool     // with or without a list of controllers
+
+	IPIngressFilters []string // IPIngressFilterPath=
+	IPEgressFilters  []string // IPEgressFilterPath=
 
 	NotifyAccess string // none, main, exec, all; "" is none
 	EarlyBoot    bool   // DefaultDependencies=no
