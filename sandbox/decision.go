@@ -7,23 +7,34 @@ import (
 
 // Facts are what the decision depends on besides the settings.
 type Facts struct {
-	SystemdVersion int  // whose groups of system calls are meant
-	MDWE           bool // the kernel has PR_SET_MDWE
-	BPFLSM         bool // RestrictFileSystems= can be enforced
-	IDs            uint32
+	SystemdVersion int           // whose groups of system calls are meant
+	MDWE           bool          // the kernel has PR_SET_MDWE
+	BPFLSM         bool          // Decision.FileSystems will be enforced
+	IDs            uint32        // how many the container has
+	Unprivileged   bool          // the payload's user isn't root
+	Nodes          map[int][]int // the CPUs of each NUMA node of the host; needed for NUMAMask=all and CPUAffinity=numa
+}
+
+// Problem says why a setting can't be carried out. It is written to stand behind
+// "sandbox.SETTING: ".
+type Problem struct {
+	Setting     string
+	Reason      string
+	Enforceable bool // another host couldn't do it either: the settings contradict each other
 }
 
 // Decision is all that settings come to. Nothing in it is carried out here.
 type Decision struct {
-	Mounts     []Mount           // in the order in which they are made
-	Paths      []PathRule        // in no order: the longest path wins, of equal ones the strictest
-	Proc       ProcOptions       //
-	Namespaces PrivateNamespaces //
-	Process    kernel.Attributes //
-	Limits     map[string]Limit  // RLIMIT_NOFILE …
-	Filter     []seccomp.Layer   // each is a filter of its own, the strictest answer wins
-	Devices    DevicePolicy      //
-	Tunables   bool              // /proc/sys and its like are read-only altogether
+	Mounts      []Mount           // in the order in which they are made
+	Paths       []PathRule        // in no order: the longest path wins, of equal ones the strictest; below an inaccessible path all is
+	Proc        ProcOptions       //
+	Namespaces  PrivateNamespaces //
+	Process     kernel.Attributes //
+	Limits      map[string]Limit  // RLIMIT_NOFILE …
+	Filter      []seccomp.Layer   // each is a filter of its own, the strictest answer wins
+	Devices     DevicePolicy      //
+	FileSystems *FileSystems      // nil: files of all file systems may be opened
+	Tunables    bool              // /proc/sys and its like are read-only altogether
 }
 
 // PathRule is what a file or directory of the container, and all below it, may be
@@ -42,7 +53,7 @@ type Access string
 const (
 	Inaccessible Access = "inaccessible"
 	ReadOnly     Access = "read-only"
-	ReadWrite    Access = "read-write"
+	ReadWrite    Access = "read-write" // as without the rules above it: never writable against the mount itself
 )
 
 // Exec says whether programs below a path may be executed.
@@ -61,9 +72,16 @@ type Mount struct {
 	ReadOnly  bool     //
 	Recursive bool     // bind
 	IDMap     bool     // bind: the IDs on disk are the container's
-	Optional  bool     // passed over where Source is missing
+	Optional  bool     // passed over where Source is missing; tmpfs: where Target is
 	Options   []string // words of mount(8)
 	Setting   string   // whose mount it is
+}
+
+// FileSystems says on which file systems files may be opened. It takes a BPF
+// program at the hook file_open, for all processes of the container.
+type FileSystems struct {
+	Allow  bool     // true: only on these, false: on all but these
+	Magics []uint64 // the types by their numbers in statfs(2)
 }
 
 // ProcOptions are mount options of procfs(5).

@@ -156,28 +156,15 @@ func addNew(list, words []string) []string {
 	return list
 }
 
-// families are the address families that <sys/socket.h> of glibc 2.42 names,
-// and after a "=" what a second name means.
-const families = "AF_UNIX AF_LOCAL=AF_UNIX AF_FILE=AF_UNIX AF_INET AF_AX25 AF_IPX AF_APPLETALK AF_NETROM AF_BRIDGE " +
-	"AF_ATMPVC AF_X25 AF_INET6 AF_ROSE AF_DECnet AF_NETBEUI AF_SECURITY AF_KEY AF_NETLINK AF_ROUTE=AF_NETLINK AF_PACKET " +
-	"AF_ASH AF_ECONET AF_ATMSVC AF_RDS AF_SNA AF_IRDA AF_PPPOX AF_WANPIPE AF_LLC AF_IB AF_MPLS AF_CAN AF_TIPC " +
-	"AF_BLUETOOTH AF_IUCV AF_RXRPC AF_ISDN AF_PHONET AF_IEEE802154 AF_CAIF AF_ALG AF_NFC AF_VSOCK AF_KCM AF_QIPCRTR " +
-	"AF_SMC AF_XDP AF_MCTP"
-
+// family resolves second names: what is merged must have one name.
 func family(word string) (string, error) {
-	var known []string
-	for f := range strings.FieldsSeq(families) {
-		name, meaning, second := strings.Cut(f, "=")
-		switch {
-		case name != word:
-			known = append(known, name)
-		case second:
-			return meaning, nil
-		default:
-			return name, nil
-		}
+	switch word {
+	case "AF_LOCAL", "AF_FILE":
+		return "AF_UNIX", nil
+	case "AF_ROUTE":
+		return "AF_NETLINK", nil
 	}
-	return "", unknown("address family", word, known)
+	return word, seccomp.CheckFamily(word)
 }
 
 // setAddressFamilies merges families. "none" allows no family, and what follows

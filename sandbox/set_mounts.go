@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -176,40 +177,21 @@ func tmpfsValue(name, value string) bool {
 	return err == nil && len(value)-len(digits) <= 1
 }
 
-// setProtectHostname takes a word and, behind a colon, a host name.
+// setProtectHostname takes a word. systemd 258 takes a host name behind it, which
+// a container has from elsewhere.
 func setProtectHostname(s *Settings, _ *Setting, value string) error {
 	if value == "" {
-		s.ProtectHostname, s.Hostname = "no", ""
+		s.ProtectHostname = "no"
 		return nil
 	}
-	mode, name, named := strings.Cut(value, ":")
+	mode, _, named := strings.Cut(value, ":")
 	word, err := oneWord("no yes private", mode)
 	if err != nil {
 		return err
 	}
-	if named && (word == "no" || !isHostname(name)) {
-		return fmt.Errorf("must be a boolean or private, and then a host name behind a colon, not %q", value)
+	if named {
+		return errors.New("cannot have a name: the container's is process.hostname")
 	}
-	s.ProtectHostname, s.Hostname = word, name
+	s.ProtectHostname = word
 	return nil
-}
-
-// isHostname is systemd's idea of a host name, see hostname(7): labels of
-// letters, digits and hyphens.
-func isHostname(name string) bool {
-	const longest = 64 // the kernel's __NEW_UTS_LEN
-	if len(name) > longest {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range label {
-			if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -22,7 +22,6 @@ type Settings struct {
 	ProtectClock          bool
 	ProtectControlGroups  string // no, yes, private, strict
 	ProtectHostname       string // no, yes, private
-	Hostname              string // of ProtectHostname=yes:NAME; "": the container's own
 	PrivateTmp            string // no, yes, disconnected; connected is yes
 	PrivateDevices        bool
 	PrivateNetwork        bool

@@ -31,7 +31,7 @@ var mountSettings = [...]Setting{
 		How: "Makes /sys/fs/cgroup read-only (yes, strict); a container sees its own cgroup only in any case.",
 		set: setWord, word: func(s *Settings) *string { return &s.ProtectControlGroups }, words: "no yes private strict"},
 	{Name: "ProtectHostname", Since: 242, Section: "Mounts",
-		How: "Denies sethostname(2) and setdomainname(2) and makes the names below /proc/sys read-only (yes); a container has a host name of its own in any case. A name may follow a colon.",
+		How: "Denies sethostname(2) and setdomainname(2) and makes the names below /proc/sys read-only (yes); a container has a host name of its own in any case.",
 		set: setProtectHostname},
 	{Name: "PrivateTmp", Since: 0, Section: "Mounts",
 		How: "Mounts an empty tmpfs on /var/tmp that is gone with the container, and keeps /tmp, which always is one, writable.",
