@@ -31,6 +31,8 @@ var rules = []struct {
 		"a leaf"},
 	{"berth/internal/kernel", nil,
 		"mechanism without policy"},
+	{"berth/internal/trace", nil,
+		"what happened is told in the kernel's numbers: others know what they mean"},
 	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
 		"the side inside is told what to do, and starts fast"},
 	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit"},
