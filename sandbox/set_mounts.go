@@ -170,7 +170,10 @@ func tmpfsValue(name, value string) bool {
 		_, err := strconv.ParseUint(value, 10, 31)
 		return err == nil
 	case "size":
-		value = strings.TrimSuffix(value, "%")
+		if percent, ok := strings.CutSuffix(value, "%"); ok {
+			_, err := strconv.ParseUint(percent, 10, 7)
+			return err == nil
+		}
 	}
 	digits := strings.TrimRight(value, "kKmMgGtTpPeE")
 	_, err := strconv.ParseUint(digits, 10, 64)
