@@ -117,9 +117,9 @@ func hasNumber(name string) bool {
 	return name != "name" && name != "#" && strings.Contains(callTable, "\n"+name+" ")
 }
 
-// allCalls returns the names of all system calls that some ABI has.
+// allCalls returns the names of all system calls that some ABI has, sorted.
 func allCalls() []string {
-	var names []string
+	names := make([]string, 0, strings.Count(callTable, "\n"))
 	for line := range strings.Lines(callTable) {
 		name, _, _ := strings.Cut(line, " ")
 		if name != "#" && name != "name" {

@@ -46,7 +46,10 @@ func errnoOf(name string) (uint32, bool) {
 	if n, err := strconv.ParseUint(name, 10, 16); err == nil {
 		return uint32(n), n <= maxErrno
 	}
-	switch name { // names that unix.ErrnoName gives to no number, as they are second ones
+	switch name {
+	case "": // unix.ErrnoName has it for numbers without a name
+		return 0, false
+	// Names that it gives to no number, as they are second ones:
 	case "EWOULDBLOCK":
 		return uint32(unix.EAGAIN), true
 	case "EDEADLOCK":

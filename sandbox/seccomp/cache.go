@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -58,51 +57,51 @@ func (c Cache) Load(layers []Layer) ([]Program, error) {
 // key names what the programs of layers depend on: the layers, and what the
 // compiler is.
 func key(layers []Layer) string {
-	h := sha256.New()
 	major, minor, micro := libseccomp.GetLibraryVersion()
-	fmt.Fprint(h, format, major, minor, micro, "\n", len(callTable), callTable)
 	local, _ := localABIs() // the error is Compile's
+	b := appendString(nil, format)
+	b = appendNumbers(b, uint64(major), uint64(minor), uint64(micro), uint64(len(local)))
 	for _, a := range local {
-		writeString(h, a.name)
+		b = appendString(b, a.name)
 	}
+	b = appendString(b, callTable)
 	for _, l := range layers {
-		l.writeTo(h)
+		b = l.appendTo(b)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
-// writeTo hashes all of a layer, each part with its length.
-func (l Layer) writeTo(h hash.Hash) {
+// appendTo appends all of a layer, each part with its length.
+func (l Layer) appendTo(b []byte) []byte {
 	for _, s := range []string{l.Name, string(l.Default), string(l.Unknown), string(l.Foreign)} {
-		writeString(h, s)
+		b = appendString(b, s)
 	}
-	writeNumber(h, uint64(len(l.Archs)))
+	b = appendNumbers(b, uint64(len(l.Archs)), uint64(len(l.Rules)))
 	for _, a := range l.Archs {
-		writeString(h, a)
+		b = appendString(b, a)
 	}
-	writeNumber(h, uint64(len(l.Rules)))
 	for _, r := range l.Rules {
-		writeString(h, r.Call)
-		writeString(h, string(r.Action))
-		writeNumber(h, uint64(len(r.Args)))
+		b = appendString(b, r.Call)
+		b = appendString(b, string(r.Action))
+		b = appendNumbers(b, uint64(len(r.Args)))
 		for _, c := range r.Args {
-			writeString(h, string(c.Op))
-			writeNumber(h, uint64(c.Arg), c.Mask, c.Value)
+			b = appendString(b, string(c.Op))
+			b = appendNumbers(b, uint64(c.Arg), c.Mask, c.Value)
 		}
 	}
+	return b
 }
 
-func writeString(h hash.Hash, s string) {
-	writeNumber(h, uint64(len(s)))
-	io.WriteString(h, s)
+func appendString(b []byte, s string) []byte {
+	return append(appendNumbers(b, uint64(len(s))), s...)
 }
 
-func writeNumber(h hash.Hash, numbers ...uint64) {
-	var b [8]byte
+func appendNumbers(b []byte, numbers ...uint64) []byte {
 	for _, n := range numbers {
-		binary.LittleEndian.PutUint64(b[:], n)
-		h.Write(b[:])
+		b = binary.LittleEndian.AppendUint64(b, n)
 	}
+	return b
 }
 
 // read returns the programs of a file of the cache.
@@ -200,6 +199,10 @@ func encode(programs []Program) []byte {
 			body = append(body, field...)
 		}
 	}
+	return seal(body)
+}
+
+func seal(body []byte) []byte {
 	sum := sha256.Sum256(body)
 	return slices.Concat([]byte(format), sum[:], body)
 }

@@ -17,7 +17,7 @@ type Entry struct {
 // order and the groups that the given version of systemd has. The first word says
 // what it is: a list of what is allowed, beside @default, or of what is denied.
 // Later words add to the list or take away from it. What is denied gets the
-// action: SystemCallErrorNumber=, Kill without it.
+// action of SystemCallErrorNumber=; "" is Kill.
 //
 // For a version of systemd in between those known, a group has what both known
 // neighbours have in it where it is allowed, and what either has where it is
@@ -29,7 +29,7 @@ func Calls(entries []Entry, denied Action, version int) []Layer {
 	if denied == "" {
 		denied = Kill
 	}
-	f := filter{allowing: !entries[0].Deny, calls: map[string]Action{}, groups: readGroups(), version: version}
+	f := newFilter(!entries[0].Deny, version)
 	if f.allowing {
 		f.add(Entry{Name: "@default"})
 	}
@@ -39,50 +39,61 @@ func Calls(entries []Entry, denied Action, version int) []Layer {
 	layer := denying("SystemCallFilter")
 	if !f.allowing {
 		f.fill(&layer, denied)
-	} else {
-		if version >= 257 { // whose service manager writes after it has loaded the filter
-			f.calls["write"] = ""
+		if len(layer.Rules) == 0 {
+			return nil
 		}
-		layer.Default, layer.Unknown = denied, denied
-		f.fill(&layer, Allow)
+		return []Layer{layer}
+	}
+	layer.Default, layer.Unknown = denied, denied
+	if f.older >= 257 {
+		f.calls["write"] = "" // its service manager writes after it has loaded the filter
+		layer.Unknown = unsupported
 		f.hide(&layer)
 	}
-	if !f.allowing && len(layer.Rules) == 0 {
-		return nil
-	}
+	f.fill(&layer, Allow)
 	return []Layer{layer}
 }
 
 // LogCalls is SystemCallLog=: the calls are logged, and allowed as far as this
-// layer goes. See Calls for the order of the words.
+// layer goes. See Calls for the order of the words. Where the groups of a version
+// aren't known, more is logged rather than less.
 func LogCalls(entries []Entry, version int) []Layer {
 	if len(entries) == 0 {
 		return nil
 	}
-	f := filter{allowing: !entries[0].Deny, calls: map[string]Action{}, groups: readGroups(), version: version}
+	f := newFilter(!entries[0].Deny, version)
+	f.logging = true
 	for _, e := range entries {
 		e.Action = ""
 		f.add(e)
 	}
 	layer := denying("SystemCallLog")
-	if f.allowing { // what is listed is logged
-		f.fill(&layer, Log)
-		if len(layer.Rules) == 0 {
-			return nil
-		}
-	} else {
+	if !f.allowing { // all but the list is logged
 		layer.Default, layer.Unknown = Log, Log
 		f.fill(&layer, Allow)
+		return []Layer{layer}
+	}
+	f.fill(&layer, Log)
+	if len(layer.Rules) == 0 {
+		return nil
 	}
 	return []Layer{layer}
 }
 
 // filter is the list of system calls that the words of a setting come to.
 type filter struct {
-	allowing bool              // it lists what is allowed
-	calls    map[string]Action // the list; "" is the action of the list
-	groups   []tabledGroup
-	version  int
+	allowing     bool              // its first word has no "~"
+	logging      bool              // it is SystemCallLog=
+	calls        map[string]Action // the list; "" is the action of the list
+	groups       []tabledGroup     // of all versions
+	exist        []string          // the calls that berth knows numbers of, sorted
+	older, newer int               // the known versions of systemd on both sides
+}
+
+func newFilter(allowing bool, version int) *filter {
+	f := &filter{allowing: allowing, calls: map[string]Action{}, groups: readGroups(), exist: allCalls()}
+	f.older, f.newer = neighbours(version)
+	return f
 }
 
 // add carries out one word.
@@ -99,18 +110,61 @@ func (f *filter) add(e Entry) {
 }
 
 // named returns the calls that a word names, and that a machine has which berth
-// knows.
+// knows. In case of doubt, words that make the filter stricter name more calls.
 func (f *filter) named(e Entry) []string {
+	stricter := e.Deny != f.logging
 	calls := []string{e.Name}
 	if strings.HasPrefix(e.Name, "@") {
-		older, newer := neighbours(f.version)
-		if e.Deny {
-			calls = expandAny(f.groups, e.Name, older, newer)
-		} else {
-			calls = both(expand(f.groups, e.Name, older), expand(f.groups, e.Name, newer))
+		calls = expand(f.groups, e.Name, f.older)
+		if f.newer != f.older {
+			calls = inDoubt(calls, expand(f.groups, e.Name, f.newer), stricter)
 		}
 	}
-	return slices.DeleteFunc(calls, func(call string) bool { return !hasNumber(call) })
+	return slices.DeleteFunc(calls, func(call string) bool {
+		_, exists := slices.BinarySearch(f.exist, call)
+		return !exists || !stricter && slices.Contains(f.absent(), call)
+	})
+}
+
+// inDoubt returns what either of two lists has, or what both have.
+func inDoubt(older, newer []string, either bool) []string {
+	if either {
+		return append(older, newer...)
+	}
+	return slices.DeleteFunc(older, func(call string) bool { return !slices.Contains(newer, call) })
+}
+
+// absent are calls of systemd's groups that systemd ignores, as libseccomp had no
+// name for them yet when that version came to Debian.
+func (f *filter) absent() []string {
+	switch f.older {
+	case 252: // libseccomp 2.5.4
+		return []string{"uretprobe"}
+	case 257: // libseccomp 2.6.0
+		return []string{"file_getattr", "file_setattr"}
+	}
+	return []string{"fchroot"} // libseccomp 2.6.1
+}
+
+// hide makes calls that aren't listed, and that systemd doesn't know of as they
+// are newer, or obsolete, seem not to be there.
+func (f *filter) hide(layer *Layer) {
+	known := map[string]bool{}
+	for _, g := range f.groups {
+		if g.name == "@known" {
+			for _, call := range g.at(f.older) {
+				known[call] = true
+			}
+		}
+	}
+	for _, call := range f.absent() {
+		known[call] = false
+	}
+	for _, call := range f.exist {
+		if _, listed := f.calls[call]; !listed && !known[call] {
+			layer.Rules = append(layer.Rules, Rule{Call: call, Action: unsupported})
+		}
+	}
 }
 
 // fill makes the layer's rules out of the list, with an action for the calls that
@@ -123,52 +177,6 @@ func (f *filter) fill(layer *Layer, action Action) {
 		}
 		layer.Rules = append(layer.Rules, Rule{Call: call, Action: a})
 	}
-}
-
-// hide makes a layer that lists what is allowed like systemd's 257 and later:
-// calls that systemd doesn't know of, as they are newer, aren't there to programs.
-// systemd 252 denies them like all others.
-//
-// systemd knows only what its libseccomp knows too. What libseccomp lacked when
-// that version came to Debian, 2.6.0 for 257 and 2.6.1 for 262, is hidden even if
-// it is listed, so that berth allows nothing that systemd denies.
-func (f *filter) hide(layer *Layer) {
-	older, _ := neighbours(f.version)
-	absent := map[int][]string{
-		252: {"uretprobe"},
-		257: {"file_getattr", "file_setattr"},
-		262: {"fchroot"},
-	}[older]
-	hidden := layer.Default
-	if older >= 257 {
-		layer.Unknown, hidden = unsupported, unsupported
-	}
-	layer.Rules = slices.DeleteFunc(layer.Rules, func(r Rule) bool { return slices.Contains(absent, r.Call) })
-	if older < 257 {
-		return
-	}
-	known := expand(f.groups, "@known", older)
-	for _, call := range allCalls() {
-		_, listed := f.calls[call]
-		if slices.Contains(absent, call) || !listed && !slices.Contains(known, call) {
-			layer.Rules = append(layer.Rules, Rule{Call: call, Action: hidden})
-		}
-	}
-}
-
-// expandAny returns the calls that a group has in any of the versions.
-func expandAny(groups []tabledGroup, name string, versions ...int) []string {
-	var calls []string
-	for _, v := range versions {
-		calls = append(calls, expand(groups, name, v)...)
-	}
-	slices.Sort(calls)
-	return slices.Compact(calls)
-}
-
-// both returns what is in a and in b.
-func both(a, b []string) []string {
-	return slices.DeleteFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }
 
 // Architectures is SystemCallArchitectures=: calls of all ABIs that are neither

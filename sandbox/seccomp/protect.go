@@ -1,45 +1,43 @@
 package seccomp
 
-// KernelModules is the system calls' part of ProtectKernelModules=.
+// KernelModules is the system calls' part of ProtectKernelModules=: the group
+// @module, which all versions of systemd agree about.
 func KernelModules() []Layer {
-	return denyGroup("ProtectKernelModules", "@module")
+	return forbidding("ProtectKernelModules", "delete_module", "finit_module", "init_module")
 }
 
 // KernelLogs is the system calls' part of ProtectKernelLogs=.
 func KernelLogs() []Layer {
-	return []Layer{denying("ProtectKernelLogs", Rule{Call: "syslog", Action: permission})}
+	return forbidding("ProtectKernelLogs", "syslog")
 }
 
-// Clock is the system calls' part of ProtectClock=.
+// Clock is the system calls' part of ProtectClock=: the group @clock.
 func Clock() []Layer {
-	return denyGroup("ProtectClock", "@clock")
+	return forbidding("ProtectClock", "adjtimex", "clock_adjtime", "clock_adjtime64", "clock_settime", "clock_settime64",
+		"settimeofday")
 }
 
 // Hostname is the system calls' part of ProtectHostname=yes.
 func Hostname() []Layer {
-	return []Layer{denying("ProtectHostname",
-		Rule{Call: "sethostname", Action: permission},
-		Rule{Call: "setdomainname", Action: permission})}
+	return forbidding("ProtectHostname", "sethostname", "setdomainname")
 }
 
-// RawIO is the system calls' part of PrivateDevices=.
+// RawIO is the system calls' part of PrivateDevices=: the group @raw-io.
 func RawIO() []Layer {
-	return denyGroup("PrivateDevices", "@raw-io")
+	return forbidding("PrivateDevices", "ioperm", "iopl", "pciconfig_iobase", "pciconfig_read", "pciconfig_write")
 }
 
 // Sysctl is the system calls' part of ProtectKernelTunables=: the call that was
 // there before /proc/sys, which Linux 5.5 removed.
 func Sysctl() []Layer {
-	return []Layer{denying("ProtectKernelTunables", Rule{Call: "_sysctl", Action: permission})}
+	return forbidding("ProtectKernelTunables", "_sysctl")
 }
 
-// denyGroup denies what any version of systemd has in a group.
-func denyGroup(setting, group string) []Layer {
-	var rules []Rule
-	for _, call := range expandAny(readGroups(), group, tabled[:]...) {
-		if hasNumber(call) {
-			rules = append(rules, Rule{Call: call, Action: permission})
-		}
+// forbidding makes the layer of a setting that denies calls altogether.
+func forbidding(setting string, calls ...string) []Layer {
+	layer := denying(setting)
+	for _, call := range calls {
+		layer.Rules = append(layer.Rules, Rule{Call: call, Action: permission})
 	}
-	return []Layer{denying(setting, rules...)}
+	return []Layer{layer}
 }
