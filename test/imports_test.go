@@ -25,6 +25,8 @@ var rules = []struct {
 		"blocks of IDs can be had without a container"},
 	{"berth/sandbox", []string{"berth/internal/kernel", "berth/internal/nearest", "berth/internal/unitfile", "berth/sandbox/seccomp"},
 		"settings in, a decision out: nothing is asked of the host, nothing is carried out"},
+	{"berth/sandbox/exposure", []string{"berth/internal/kernel", "berth/sandbox", "berth/sandbox/seccomp"},
+		"a score is a matter of settings: containers are rendered as units elsewhere"},
 	{"berth/internal/unitfile", nil,
 		"a syntax, and no setting"},
 	{"berth/internal/nearest", nil,
@@ -35,9 +37,9 @@ var rules = []struct {
 		"what happened is told in the kernel's numbers: others know what they mean"},
 	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
 		"the side inside is told what to do, and starts fast"},
-	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit"},
+	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit", "berth/internal/nearest"},
 		"the trunk composes the leaves, and knows no command line"},
-	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
+	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
 		"commands read arguments and print; package launcher acts"},
 }
 
