@@ -135,14 +135,13 @@ func resourceSince(name string) int {
 // olderWord puts what an older systemd knows in place of a word that it doesn't
 // know yet: these settings were booleans before they had words.
 func olderWord(name, value string, version int) string {
-	word, _, _ := strings.Cut(value, ":") // ProtectHostname=yes:NAME
 	switch {
-	case name == "PrivateTmp" && version < 257 && word == "disconnected",
-		name == "ProtectControlGroups" && version < 257 && (word == "private" || word == "strict"),
-		name == "PrivateUsers" && version < 257 && (word == "self" || word == "identity"),
-		name == "PrivateUsers" && version < 258 && word == "full",
-		name == "PrivateUsers" && version < 262 && word == "managed",
-		name == "ProtectHostname" && version < 258 && (word == "private" || word != value):
+	case name == "PrivateTmp" && version < 257 && value == "disconnected",
+		name == "ProtectControlGroups" && version < 257 && (value == "private" || value == "strict"),
+		name == "PrivateUsers" && version < 257 && (value == "self" || value == "identity"),
+		name == "PrivateUsers" && version < 258 && value == "full",
+		name == "PrivateUsers" && version < 262 && value == "managed",
+		name == "ProtectHostname" && version < 258 && value == "private":
 		return "yes"
 	}
 	return value

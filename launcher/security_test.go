@@ -190,9 +190,8 @@ func TestOlderWord(t *testing.T) {
 		{"PrivateUsers=full", 258, "full"},
 		{"PrivateUsers=identity", 257, "identity"},
 		{"ProtectControlGroups=strict", 252, "yes"},
-		{"ProtectHostname=private:a", 257, "yes"},
-		{"ProtectHostname=yes:a", 257, "yes"},
-		{"ProtectHostname=yes:a", 258, "yes:a"},
+		{"ProtectHostname=private", 257, "yes"},
+		{"ProtectHostname=private", 258, "private"},
 		{"ProtectHome=tmpfs", 252, "tmpfs"},
 	}
 	for _, test := range tests {
