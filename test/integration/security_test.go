@@ -4,13 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"berth/config"
+	"berth/launcher"
 	"berth/sandbox/exposure"
 	"berth/test/host"
 
@@ -288,4 +293,106 @@ func callValues() []string {
 		values = append(values, group, "~"+group, "~"+group)
 	}
 	return slices.Clip(values)
+}
+
+// Containers, and the profiles for themselves, are scored as the services that
+// they are rendered as.
+func TestSecurityIsSystemds(t *testing.T) {
+	onEverySuite(t, func(t *testing.T, h *host.Host) {
+		version := systemdVersion(t, h)
+		containers := map[string]*config.Container{}
+		for _, profile := range []string{"default", "strict", "nonetwork", "trusted", "system"} {
+			c, err := launcher.ContainerOf(profile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			containers["profile-"+profile] = c
+		}
+		for i, text := range containerFiles() {
+			name := fmt.Sprintf("container%d", i)
+			containers[name] = loadContainer(t, name, text)
+		}
+		var services []scored
+		for _, name := range slices.Sorted(maps.Keys(containers)) {
+			text, err := launcher.EquivalentService(containers[name], version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			services = append(services, scored{name, text})
+		}
+		compareScores(t, h, services, func(s scored) exposure.Report {
+			security, err := launcher.AssessSecurity(containers[s.name], version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return security.Report
+		})
+	})
+}
+
+// loadContainer loads a file as berth does.
+func loadContainer(t *testing.T, name, text string) *config.Container {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name+".toml")
+	if err := os.WriteFile(path, []byte("process.command = ['/bin/true']\n"+text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := launcher.Load(t.Context(), path, config.Overrides{}, launcher.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// containerFiles are files with something in them that the rendering has to keep
+// right.
+func containerFiles() []string {
+	return []string{
+		"process.user = 'www-data:www-data'\nroot.directory = '/srv/a b'",
+		"process.user = 'nobody'\nusers.map_root = false",
+		"profile = 'trusted'\nusers.map = 'host'\nnetwork.mode = 'host'",
+		"network.mode = 'host'\n[sandbox]\nAmbientCapabilities = 'CAP_NET_ADMIN CAP_KILL'",
+		"network.mode = 'host'\n[sandbox]\nAmbientCapabilities = 'CAP_NET_ADMIN'",
+		"profile = 'system'\n[sandbox]\nPrivateTmp = 'disconnected'\nPrivateUsers = 'full'\nProtectControlGroups = 'strict'\nProtectHostname = 'private'",
+		"profile = 'system'\n[[mounts]]\ntype = 'bind'\nsource = '/tmp'\ntarget = '/tmp'\n[[mounts]]\ntype = 'bind'\nsource = '/dev/null'\ntarget = '/dev/fuse'",
+		"[resources]\nDevicePolicy = 'auto'\nDeviceAllow = ['/dev/fuse rw', 'char-pts']\nMemoryMax = '50%'\nIPAddressDeny = ['any']\nIPAddressAllow = ['localhost', '::1']",
+		"description = 'a\\\\'\n[sandbox]\nTemporaryFileSystem = '/x:size=10%'\nSystemCallFilter = ['~@mount', 'mount', '~ptrace:ENOSYS']\nLogFilterPatterns = '~a\\d'\nProtectClock = true",
+		"[sandbox]\nCapabilityBoundingSet = ['', '~CAP_KILL']\nRestrictAddressFamilies = ['', 'none']\nRestrictNamespaces = ['', '~user net']\nSystemCallFilter = ''",
+		"process.boot = true",
+	}
+}
+
+// The command prints what its unit is scored with, and fails above a threshold.
+func TestSecurityCommand(t *testing.T) {
+	onEverySuite(t, func(t *testing.T, h *host.Host) {
+		buildBerth(t)
+		writeFile(t, h, "/etc/berth/scored.toml", "process.command = ['sleep', '1000']\nprofile = 'strict'\n")
+		overall := regexp.MustCompile(`Overall exposure level for \S+: (\d\.\d \w+)`)
+		score := func(text string) string {
+			match := overall.FindStringSubmatch(text)
+			if match == nil {
+				t.Fatalf("no score in %q", text)
+			}
+			return match[1]
+		}
+		ours := score(shell(t, h, "berth security scored"))
+		systemds := score(shell(t, h, `dir=$(mktemp -d); berth security --unit scored > "$dir/s.service"
+			systemd-analyze security --offline=yes --no-pager "$dir/s.service" 2>/dev/null; rm -r "$dir"`))
+		if ours != systemds {
+			t.Errorf("berth says %s, systemd %s", ours, systemds)
+		}
+		var checks []checkOf
+		if err := json.Unmarshal([]byte(shell(t, h, "berth security --json --profile strict")), &checks); err != nil || len(checks) != 81 {
+			t.Errorf("%d checks as JSON, %v", len(checks), err)
+		}
+		tenths, err := strconv.Atoi(strings.Replace(ours[:3], ".", "", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for threshold, want := range map[int]int{0: 1, tenths - 1: 1, tenths: 0, 100: 0, 101: 1} {
+			if got := run(t, h, "berth", "security", "--threshold", strconv.Itoa(threshold), "scored"); got.Status != want {
+				t.Errorf("threshold %d: got %+v, want status %d", threshold, got, want)
+			}
+		}
+	})
 }
