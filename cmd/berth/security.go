@@ -30,7 +30,8 @@ Without a FILE, --profile is scored for itself.`,
 		Example: `berth security web
 berth security --profile strict
 berth security --threshold 30 ./web.toml && berth run ./web.toml
-berth security --unit web >web.service; systemd-analyze security --offline=yes ./web.service`,
+berth security --unit web >web.service
+systemd-analyze security --offline=yes ./web.service`,
 		GroupID:           groupFiles,
 		Args:              atMost(aFile),
 		ValidArgsFunction: completeFile,
@@ -41,6 +42,7 @@ berth security --unit web >web.service; systemd-analyze security --offline=yes .
 	f.BoolVar(&options.unit, "unit", false, "print the unit file that is scored, and no score")
 	f.IntVar(&options.threshold, "threshold", 100, "fail when the score is above `TENTHS`, from 0 to 100: 30 is 3.0")
 	f.IntVar(&options.systemd, "systemd", 0, "score as this `VERSION` of systemd does (default: as the one that runs here)")
+	f.Lookup("systemd").DefValue = "" // 0 is no version
 	_ = cmd.RegisterFlagCompletionFunc("threshold", cobra.NoFileCompletions)
 	_ = cmd.RegisterFlagCompletionFunc("systemd", cobra.NoFileCompletions)
 	registerJSON(cmd, &options.asJSON)
