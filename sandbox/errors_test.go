@@ -44,7 +44,7 @@ func TestSetRefuses(t *testing.T) {
 		{"SystemCallFilter", "~", "lists nothing"},
 		{"SystemCallLog", "~read:EPERM", "takes no error number"},
 		{"SystemCallErrorNumber", "0", "must be an error number"},
-		{"SystemCallErrorNumber", "eperm", `did you mean "EPERM"?`},
+		{"SystemCallErrorNumber", "EPREM", `did you mean "EPERM"?`},
 		{"SystemCallArchitectures", "x86_64", `did you mean "x86-64"?`},
 		{"RestrictAddressFamilies", "AF_INET7", `did you mean "AF_INET"?`},
 		{"RestrictAddressFamilies", "AF_INET none", "unknown address family"},

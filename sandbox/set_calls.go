@@ -100,9 +100,10 @@ func errnoName(word string) (string, error) {
 	return fmt.Sprint(n), nil
 }
 
+// errno reads an error's name, in any case, or its number.
 func errno(word string) (int, error) {
 	const last, largest = 133, 4095 // EHWPOISON; the kernel's MAX_ERRNO
-	switch word {                   // second names
+	switch strings.ToUpper(word) {  // second names
 	case "EWOULDBLOCK":
 		return int(unix.EAGAIN), nil
 	case "EDEADLOCK":
@@ -113,7 +114,7 @@ func errno(word string) (int, error) {
 	var known []string
 	for n := 1; n <= last; n++ {
 		name := unix.ErrnoName(syscall.Errno(n))
-		if name == word && name != "" {
+		if strings.EqualFold(name, word) && name != "" {
 			return n, nil
 		}
 		known = append(known, name)
@@ -156,15 +157,19 @@ func addNew(list, words []string) []string {
 	return list
 }
 
-// family resolves second names: what is merged must have one name.
+// family reads a name in any case, and resolves second names: what is merged must
+// have one name.
 func family(word string) (string, error) {
-	switch word {
+	name := strings.ToUpper(word)
+	switch name {
 	case "AF_LOCAL", "AF_FILE":
-		return "AF_UNIX", nil
+		name = "AF_UNIX"
 	case "AF_ROUTE":
-		return "AF_NETLINK", nil
+		name = "AF_NETLINK"
+	case "AF_DECNET":
+		name = "AF_DECnet"
 	}
-	return word, seccomp.CheckFamily(word)
+	return name, seccomp.CheckFamily(name)
 }
 
 // setAddressFamilies merges families. "none" allows no family, and what follows

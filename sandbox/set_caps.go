@@ -10,13 +10,15 @@ import (
 )
 
 // setBoundingSet merges: the first assignment replaces the full set, later ones
-// add, or take away with a "~". An empty one leaves nothing, "~" alone all.
+// add, or take away with a "~". An empty one leaves nothing, "~" alone all, as if
+// never assigned. For systemd 262 what follows it adds to the full set, which
+// older ones replace.
 func setBoundingSet(s *Settings, _ *Setting, value string) error {
 	set, err := mergeCaps(value, s.CapabilityBoundingSet, s.bounded)
 	if err != nil {
 		return err
 	}
-	s.CapabilityBoundingSet, s.bounded = set, true
+	s.CapabilityBoundingSet, s.bounded = set, set != allCaps()
 	return nil
 }
 

@@ -70,7 +70,7 @@ var merges = []struct {
 	{"calls reset", "SystemCallFilter=~@mount\nSystemCallFilter=\nSystemCallFilter=read", func(s *Settings) {
 		s.SystemCallFilter = []FilterEntry{{Name: "read"}}
 	}},
-	{"an error", "SystemCallErrorNumber=EPERM", func(s *Settings) { s.SystemCallErrorNumber = 1 }},
+	{"an error", "SystemCallErrorNumber=eperm", func(s *Settings) { s.SystemCallErrorNumber = 1 }},
 	{"an error's second name", "SystemCallErrorNumber=EWOULDBLOCK", func(s *Settings) { s.SystemCallErrorNumber = int(unix.EAGAIN) }},
 	{"an error's number, and kill", "SystemCallErrorNumber=4095\nSystemCallErrorNumber=kill", func(*Settings) {}},
 	{"architectures", "SystemCallArchitectures=native x86\nSystemCallArchitectures=x32 native", func(s *Settings) {
@@ -79,7 +79,7 @@ var merges = []struct {
 	{"logged calls", "SystemCallLog=@clock\nSystemCallLog=~adjtimex", func(s *Settings) {
 		s.SystemCallLog = []FilterEntry{{Name: "@clock"}, {Deny: true, Name: "adjtimex"}}
 	}},
-	{"families", "RestrictAddressFamilies=AF_UNIX AF_INET\nRestrictAddressFamilies=~AF_INET\nRestrictAddressFamilies=AF_LOCAL AF_ROUTE", func(s *Settings) {
+	{"families", "RestrictAddressFamilies=AF_UNIX af_inet\nRestrictAddressFamilies=~AF_INET\nRestrictAddressFamilies=AF_LOCAL AF_ROUTE", func(s *Settings) {
 		s.RestrictAddressFamilies = CallList{true, true, []string{"AF_UNIX", "AF_NETLINK"}}
 	}},
 	{"families denied", "RestrictAddressFamilies=~AF_INET AF_PACKET\nRestrictAddressFamilies=AF_INET", func(s *Settings) {
@@ -128,7 +128,7 @@ var merges = []struct {
 		s.CapabilityBoundingSet, s.bounded = 0, true
 	}},
 	{"a tilde alone", "CapabilityBoundingSet=CAP_KILL\nCapabilityBoundingSet=~\nCapabilityBoundingSet=CAP_CHOWN", func(s *Settings) {
-		s.bounded = true
+		s.CapabilityBoundingSet, s.bounded = caps(unix.CAP_CHOWN), true
 	}},
 	{"ambient capabilities", "AmbientCapabilities=CAP_CHOWN\nAmbientCapabilities=CAP_KILL", func(s *Settings) {
 		s.AmbientCapabilities = caps(unix.CAP_CHOWN, unix.CAP_KILL)
