@@ -44,7 +44,7 @@ func (l *Lease) Files() []*os.File {
 // to such a process, exit, or close the Files, instead. Closing twice is no
 // error.
 func (l *Lease) Close() error {
-	if len(l.pieces) == 0 {
+	if l == nil || len(l.pieces) == 0 {
 		return nil
 	}
 	dir, err := openLockDir(l.dir, false)

@@ -6,17 +6,24 @@ import (
 
 	"berth/config"
 	"berth/idpool"
+	"berth/profiles"
 
 	"golang.org/x/sys/unix"
 )
 
-// Load reads a file. Where something is wrong with it, the error is about all
-// of it: what the file says for itself and what this host makes of it.
+// Load reads a file, and puts its profile under it. Where something is wrong with
+// it, the error is about all of it: what the file and the profile say for
+// themselves and what this host makes of them.
 func Load(ctx context.Context, path string, overrides config.Overrides, o Options) (*config.Container, error) {
+	overrides.Table = settingTable
 	c, err := config.Load(path, overrides)
 	var wrong config.Errors
-	if c == nil || !errors.As(err, &wrong) {
-		return c, err
+	if err != nil && !errors.As(err, &wrong) || c == nil {
+		return nil, err
+	}
+	wrong = append(wrong, applyProfile(c, profiles.Default())...)
+	if len(wrong) == 0 {
+		return c, nil
 	}
 	err = Check(ctx, c, o)
 	var more config.Errors
@@ -44,12 +51,12 @@ func Check(ctx context.Context, c *config.Container, o Options) error {
 func (l *Launcher) Plan(ctx context.Context, c *config.Container, o Options) (*Plan, error) {
 	block := idpool.Block{Base: c.Users.Base, Size: c.Users.Size}
 	if unix.Geteuid() == 0 {
-		lease, err := l.Pool.Acquire(ctx, idpool.Request{Name: c.Name, Base: c.Users.Base, Size: c.Users.Size})
+		held, lease, err := l.lease(ctx, c)
 		if err != nil {
-			return nil, at(c, "users.map", err)
+			return nil, err
 		}
 		defer lease.Close()
-		block = lease.Block()
+		block = held
 	}
 	return plan(ctx, c, block, o)
 }

@@ -105,7 +105,7 @@ func (x *execution) start() error {
 		x.session.terminal = t
 		files = []*os.File{t.slave}
 	}
-	if err := setRlimits(x.child.Pid, x.state.Rlimits); err != nil {
+	if err := adjust(x.child.Pid, x.process); err != nil {
 		return err
 	}
 	if err := x.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...); err != nil {
@@ -145,18 +145,21 @@ func (x *execution) join() error {
 	if !x.state.Users.MapRoot {
 		first = 1
 	}
-	x.helper, err = os.StartProcess("/proc/self/exe",
-		[]string{nsinit.ExecName, strconv.Itoa(joinedNamespaces), strconv.Itoa(first)},
-		&os.ProcAttr{
-			Dir: "/",
-			Env: []string{"GOGC=off"},
-			// enter.c expects the leader behind the socket and the setup.
-			Files: append(x.session.streams.child[:], end, setup, x.leader),
-			Sys: &syscall.SysProcAttr{
-				UseCgroupFD: true, CgroupFD: int(cgroup.Fd()),
-				Setsid: true, Pdeathsig: syscall.SIGKILL,
-			},
-		})
+	attr := &os.ProcAttr{
+		Dir: "/",
+		Env: []string{"GOGC=off"},
+		// enter.c expects the leader behind the socket and the setup.
+		Files: append(x.session.streams.child[:], end, setup, x.leader),
+		Sys: &syscall.SysProcAttr{
+			UseCgroupFD: true, CgroupFD: int(cgroup.Fd()),
+			Setsid: true, Pdeathsig: syscall.SIGKILL,
+		},
+	}
+	err = x.process.Attributes.WithScheduling(func() (err error) {
+		args := []string{nsinit.ExecName, strconv.Itoa(x.state.Users.namespaces()), strconv.Itoa(first)}
+		x.helper, err = os.StartProcess("/proc/self/exe", args, attr)
+		return err
+	})
 	if err != nil {
 		return cannot("enter the container", err)
 	}
@@ -175,10 +178,17 @@ func (x *execution) join() error {
 	return err
 }
 
-// joinedNamespaces are all that a container can have of its own. One that it
-// shares with the host is joined as well, to no effect.
-const joinedNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
-	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+// namespaces are all that a container can have of its own. One that it shares
+// with the host is joined as well, to no effect, but that of users: nobody can
+// join the one they are in.
+func (u Users) namespaces() int {
+	const all = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
+		unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	if u.Host {
+		return all
+	}
+	return all | unix.CLONE_NEWUSER
+}
 
 // openCgroup opens the cgroup that the container's PID 1 is in now: the
 // payload's, or what an init has made for itself.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -17,11 +18,15 @@ import (
 
 // Host is a snapshot of the facts that a plan depends on.
 type Host struct {
-	SystemdVersion int               // 0: not asked, since nothing depends on it
+	SystemdVersion int               //
+	MDWE           bool              // the kernel has PR_SET_MDWE, Linux 6.3
+	BPFLSM         bool              // BPF programs can be security modules here
+	Nodes          map[int][]int     // the CPUs of each NUMA node, where settings are about them
 	Controllers    []string          // cgroup v2 controllers that units can have
 	Sources        map[string]Source // what the file names on the host, by path
 	HiddenTargets  []string          // where symlinks at the paths of hiddenOfHost point to
 	OSMounts       []string          // file systems mounted at the directories of the OS, such as /usr
+	Environment    HostEnvironment   // what the payload's takes from the host
 }
 
 // Source is a file or directory of the host that a container is made of.
@@ -37,12 +42,14 @@ type Source struct {
 const oldestSystemd = 252
 
 // LookAtHost gathers the facts that matter to a container. version is asked at
-// most once, and only when a setting is newer than the oldest systemd.
+// most once, and only where systemd's files don't tell theirs.
 func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) {
 	h := Host{Sources: map[string]Source{}}
 	for _, path := range sourcesOf(c) {
 		h.Sources[path] = lookAt(path)
 	}
+	settings, _ := parseSandbox(c) // what is wrong is told by the plan
+	h.Environment = lookAtEnvironment(settings)
 	controllers, err := os.ReadFile(kernel.CgroupRoot + "/cgroup.controllers")
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, errors.New("cannot use this host: its cgroups are not the unified hierarchy (cgroup v2); boot with systemd.unified_cgroup_hierarchy=1")
@@ -54,10 +61,41 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 	if c.Root.Directory == "" {
 		h.OSMounts, h.HiddenTargets = osMounts(), hiddenTargets()
 	}
-	if needsVersion(c) {
+	h.MDWE, h.BPFLSM = kernel.HasMDWE(), bpfLSM()
+	if slices.ContainsFunc(c.Sandbox, func(s config.Setting) bool { return s.Name == "NUMAMask" || s.Name == "CPUAffinity" }) {
+		if h.Nodes, err = kernel.NUMANodes(); err != nil {
+			return h, err
+		}
+	}
+	if h.SystemdVersion = installedSystemd(); h.SystemdVersion == 0 {
 		h.SystemdVersion, err = version()
 	}
 	return h, err
+}
+
+// installedSystemd returns systemd's version by the name of its private library,
+// libsystemd-shared-257.so or -257.9-1.fc42.so, or 0. It is there everywhere and
+// known long before the manager can be asked.
+func installedSystemd() int {
+	for _, pattern := range []string{"/usr/lib/systemd/libsystemd-shared-*.so", "/usr/lib/*/systemd/libsystemd-shared-*.so", "/usr/lib64/systemd/libsystemd-shared-*.so"} {
+		found, _ := filepath.Glob(pattern) // its one error is a bad pattern
+		if len(found) != 1 {
+			continue
+		}
+		_, version, _ := strings.Cut(filepath.Base(found[0]), "shared-")
+		digits := version[:len(version)-len(strings.TrimLeft(version, "0123456789"))]
+		if n, err := strconv.Atoi(digits); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// bpfLSM tells whether "bpf" is among the active security modules. Without
+// securityfs nobody can tell, and attaching a program is what decides.
+func bpfLSM() bool {
+	data, err := os.ReadFile("/sys/kernel/security/lsm")
+	return err != nil || slices.Contains(strings.Split(strings.TrimSpace(string(data)), ","), "bpf")
 }
 
 // sourcesOf lists the host's paths in a file.
@@ -77,6 +115,11 @@ func sourcesOf(c *config.Container) []string {
 	if c.Network.Mode == "host" {
 		paths = append(paths, resolvConf)
 	}
+	settings, _ := parseSandbox(c) // what is wrong is told by the plan
+	for _, b := range settings.Binds {
+		paths = append(paths, b.Source)
+	}
+	paths = append(paths, credentialSources(settings)...)
 	for _, s := range c.Resources {
 		paths = append(paths, pins(s)...)
 	}
@@ -132,13 +175,6 @@ func reachable(path string) bool {
 			return true
 		}
 	}
-}
-
-func needsVersion(c *config.Container) bool {
-	return slices.ContainsFunc(c.Resources, func(s config.Setting) bool {
-		setting, err := units.Lookup(s.Name)
-		return err == nil && setting.Since > oldestSystemd
-	})
 }
 
 // cannotEnforce says why a setting would have no effect on this host.

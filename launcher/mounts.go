@@ -21,12 +21,12 @@ type Root struct {
 	Private   []string `json:"private,omitempty"` // the same, for those only that others may not read
 }
 
-// Mount is one mount of the container. All but the inner ones are propagated
-// into the container one by one: it can't weaken their flags, but may unmount
-// them. Inner mounts come along with their outer one and stay in place as well.
+// Mount is one mount of the container. Each is propagated into the container by
+// itself: it can't weaken the flags, but may unmount it. What the plan's rules put
+// onto a mount comes along with it and stays in place as well.
 type Mount struct {
 	Target    string          `json:"target"`
-	Type      string          `json:"type"`              // bind, tmpfs, overlay, proc, sysfs, cgroup2, dev, devpts, mqueue, console; inner: mask, read-only, writable
+	Type      string          `json:"type"`              // bind, tmpfs, overlay, usr, proc, sysfs, cgroup2, dev, devpts, mqueue, console
 	Source    string          `json:"source,omitempty"`  // bind
 	Lower     []string        `json:"lower,omitempty"`   // overlay, uppermost first
 	Upper     string          `json:"upper,omitempty"`   // overlay; "": in memory
@@ -39,8 +39,11 @@ type Mount struct {
 	File      bool            `json:"file,omitempty"`    // a file rather than a directory
 	Recursive bool            `json:"recursive,omitempty"`
 	Optional  bool            `json:"optional,omitempty"` // left out where its target can't be made
+	Setting   string          `json:"setting,omitempty"`  // the setting that asks for it
 	Lock      Lock            `json:"lock"`
-	Inner     []Mount         `json:"inner,omitempty"`
+
+	Directory   *Directory   `json:"directory,omitempty"`   // a directory that is made for the container
+	Credentials []Credential `json:"credentials,omitempty"` // what a tmpfs is filled with
 }
 
 // Lock is how the kernel holds a mount against the container's root.
@@ -111,7 +114,10 @@ func (d *draft) mounts() {
 		}
 		list = slices.DeleteFunc(list, func(o Mount) bool { return o.Target == m.Target })
 		list = append(list, d.mount(fmt.Sprintf("mounts[%d]", i), m))
+		d.keepAccess(list[len(list)-1])
 	}
+	list = d.sandboxMounts(list)
+	list = d.credentialMounts(d.directoryMounts(list))
 	slices.SortStableFunc(list, func(a, b Mount) int { return strings.Count(a.Target, "/") - strings.Count(b.Target, "/") })
 	d.plan.Mounts = list
 }
@@ -119,6 +125,9 @@ func (d *draft) mounts() {
 // standardMounts is what every container has.
 func (d *draft) standardMounts() []Mount {
 	var list []Mount
+	if d.plan.Root.Type == "tmpfs" {
+		list = append(list, Mount{Target: "/usr", Type: "usr", Flags: []string{"ro", "nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+	}
 	if d.plan.Root.Type == "overlay" && d.Root.Directory == "" {
 		for _, dir := range d.host.OSMounts {
 			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: below(dir, d.hidden()), Private: below(dir, privateOfHost), Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
@@ -129,8 +138,8 @@ func (d *draft) standardMounts() []Mount {
 			Options: []kernel.Option{{Key: "mode", Value: mode}, {Key: "size", Value: size}}}
 	}
 	list = append(list,
-		Mount{Target: "/proc", Type: "proc", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags, Inner: d.procMasks()},
-		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockFlags, Inner: masks("/sys/firmware", "/sys/devices/virtual/powercap")},
+		Mount{Target: "/proc", Type: "proc", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags, Options: procOptions(d.decision.Proc)},
+		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockFlags},
 		Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
 		Mount{Target: "/dev", Type: "dev", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "4m"}}},
 		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: ttyGroup}}},
@@ -162,29 +171,6 @@ func (d *draft) hasConsole() bool {
 		return *d.Process.Terminal || d.Process.Boot
 	}
 	return d.options.Terminal || d.Process.Boot
-}
-
-// procMasks are the paths of /proc that tell about the host or change it: those
-// that OCI runtimes and systemd-nspawn mask. /proc/sys/net belongs to the
-// network namespace.
-func (d *draft) procMasks() []Mount {
-	inner := masks("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/kallsyms", "/proc/kmsg",
-		"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/proc/interrupts")
-	for _, target := range []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/mtrr"} {
-		inner = append(inner, Mount{Target: target, Type: "read-only", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockPlace})
-	}
-	if d.Container.Network.Mode == "private" {
-		inner = append(inner, Mount{Target: "/proc/sys/net", Type: "writable", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockPlace})
-	}
-	return inner
-}
-
-func masks(targets ...string) []Mount {
-	var list []Mount
-	for _, target := range targets {
-		list = append(list, Mount{Target: target, Type: "mask", Flags: []string{"ro", "nosuid", "noexec"}, Lock: LockPlace})
-	}
-	return list
 }
 
 // mount converts one entry of [[mounts]].

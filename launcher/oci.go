@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"berth/internal/kernel"
+	"berth/sandbox"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -22,6 +23,7 @@ const (
 	annotateRootIDs    = "berth.root.ids"        // MountIDs of the root
 	annotateLock       = "berth.lock:"           // Lock of a mount
 	annotateMount      = "berth.mount:"          // the Mount of the plan, where OCI has no word for it
+	annotateRule       = "berth.rule:"           // a rule for a path, where OCI has no word for it
 	annotateSystemd    = "org.systemd.property." // crun's and runc's: a property of the scope, in GVariant text format
 )
 
@@ -44,7 +46,8 @@ const noUser = 65534
 //   - Mounts aren't locked: a runtime makes them in the container's own
 //     namespaces, where a root with CAP_SYS_ADMIN may change and unmount them
 //     all, masks too.
-//   - /proc/sys/net stays read-only with the rest of /proc/sys.
+//   - Rules that loosen what holds above them, or that forbid programs to be
+//     executed, are missing.
 //   - A user by name is nobody, and its groups are missing. PATH, HOME, SHELL,
 //     USER and LOGNAME, where the file doesn't set them, come from the
 //     container's user database when it starts.
@@ -92,8 +95,8 @@ func (r *ociRender) process() *specs.Process {
 	if !known {
 		r.annotations[annotateUser] = p.User
 	}
-	rlimits := make([]specs.POSIXRlimit, len(r.Rlimits))
-	for i, l := range r.Rlimits {
+	rlimits := make([]specs.POSIXRlimit, len(p.Limits))
+	for i, l := range p.Limits {
 		rlimits[i] = specs.POSIXRlimit{Type: l.Name, Soft: l.Soft, Hard: l.Hard}
 	}
 	return &specs.Process{
@@ -102,9 +105,10 @@ func (r *ociRender) process() *specs.Process {
 		Args:            p.Args,
 		Env:             p.Env,
 		Cwd:             p.Dir,
-		Capabilities:    ociCapabilities(p.Capabilities, user.UID),
+		Capabilities:    ociCapabilities(p.Attributes, user.UID),
 		Rlimits:         rlimits,
-		NoNewPrivileges: p.NoNewPrivileges,
+		NoNewPrivileges: p.Attributes.NoNewPrivileges,
+		OOMScoreAdj:     p.Attributes.OOMScoreAdjust,
 	}
 }
 
@@ -138,12 +142,18 @@ func ociID(name string) (id uint32, known bool) {
 }
 
 // ociCapabilities are those that the payload has after its exec: root gains what
-// the bounding set leaves, any other user nothing, and nothing is inheritable.
+// the bounding set leaves, any other user the ambient ones.
 // See capabilities(7).
-func ociCapabilities(bounding kernel.Caps, uid uint32) *specs.LinuxCapabilities {
-	c := &specs.LinuxCapabilities{Bounding: bounding.Names()}
-	if uid == 0 {
-		c.Effective, c.Permitted = bounding.Names(), bounding.Names()
+func ociCapabilities(a kernel.Attributes, uid uint32) *specs.LinuxCapabilities {
+	c := &specs.LinuxCapabilities{Bounding: a.Bounding.Names()}
+	switch {
+	case uid == 0:
+		c.Effective, c.Permitted = a.Bounding.Names(), a.Bounding.Names()
+	case a.Ambient != 0:
+		c.Effective, c.Permitted = a.Ambient.Names(), a.Ambient.Names()
+	}
+	if a.Ambient != 0 {
+		c.Inheritable, c.Ambient = a.Ambient.Names(), a.Ambient.Names()
 	}
 	return c
 }
@@ -152,7 +162,7 @@ func (r *ociRender) root() *specs.Root {
 	root := r.Plan.Root
 	r.annotate(annotateRootIDs, r.identity())
 	if root.Type == "directory" {
-		return &specs.Root{Path: root.Directory, Readonly: root.ReadOnly}
+		return &specs.Root{Path: root.Directory, Readonly: root.ReadOnly || at(r.Rules, "/").access == sandbox.ReadOnly}
 	}
 	r.annotate(annotateRoot, root)
 	r.hide("", root.Hidden)
@@ -179,32 +189,43 @@ func (r *ociRender) linux() *specs.Linux {
 		GIDMappings: maps,
 		// The systemd form: slice, prefix and name of the scope.
 		CgroupsPath: slice + ":berth:" + r.Name,
-		Namespaces:  ociNamespaces(r.Network),
+		Namespaces:  ociNamespaces(r.Plan),
 		Devices:     ociDevices(),
 		Resources:   r.resources(),
 		MaskedPaths: r.masked,
 	}
-	for _, m := range r.Mounts {
-		for _, inner := range m.Inner {
-			switch inner.Type {
-			case "mask":
-				linux.MaskedPaths = append(linux.MaskedPaths, inner.Target)
-			case "read-only":
-				linux.ReadonlyPaths = append(linux.ReadonlyPaths, inner.Target)
-			default:
-				r.annotate(annotateMount+inner.Target, inner)
-			}
-		}
+	for _, rule := range r.Rules {
+		r.rule(linux, rule)
 	}
 	return linux
 }
 
-func ociNamespaces(network string) []specs.LinuxNamespace {
+// rule renders what a path may be used for. A runtime has no words for what is
+// to stay writable below, or not to be executed.
+func (r *ociRender) rule(linux *specs.Linux, rule sandbox.PathRule) {
+	isMount := slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Target == rule.Path })
+	switch {
+	case rule.Path == "/" && rule.Access == sandbox.ReadOnly:
+		// The root's own flag.
+	case rule.Access == sandbox.Inaccessible:
+		linux.MaskedPaths = append(linux.MaskedPaths, rule.Path)
+	case rule.Access == sandbox.ReadOnly && !isMount:
+		linux.ReadonlyPaths = append(linux.ReadonlyPaths, rule.Path)
+	case isMount && rule.Setting == "":
+	default:
+		r.annotate(annotateRule+rule.Path, rule)
+	}
+}
+
+func ociNamespaces(p *Plan) []specs.LinuxNamespace {
 	namespaces := []specs.LinuxNamespace{
-		{Type: specs.UserNamespace}, {Type: specs.MountNamespace}, {Type: specs.PIDNamespace},
+		{Type: specs.MountNamespace}, {Type: specs.PIDNamespace},
 		{Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace},
 	}
-	if network == "private" {
+	if !p.Users.Host {
+		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	}
+	if p.Network == "private" {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 	}
 	return namespaces
@@ -234,9 +255,6 @@ func (r *ociRender) mounts() []specs.Mount {
 	var list []specs.Mount
 	for _, m := range r.Mounts {
 		r.annotations[annotateLock+m.Target] = string(m.Lock)
-		for _, inner := range m.Inner {
-			r.annotations[annotateLock+inner.Target] = string(inner.Lock)
-		}
 		if mount, ok := r.mount(m); ok {
 			list = append(list, mount)
 		}
@@ -255,7 +273,7 @@ func (r *ociRender) mount(m Mount) (mount specs.Mount, ok bool) {
 		mount.Options = append(mount.Options, option)
 	}
 	switch m.Type {
-	case "console":
+	case "console", "usr":
 		return mount, false
 	case "cgroup2":
 		mount.Type, mount.Source = "cgroup", "cgroup" // of either version

@@ -2,29 +2,34 @@ package launcher
 
 import (
 	"fmt"
+	"math"
 
 	"berth/config"
 	"berth/idpool"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
+	"berth/sandbox"
+	"berth/sandbox/seccomp"
 	"berth/units"
 )
 
 // Plan is all that a start will do. It is made without side effects, can be
 // printed and compared, and is carried out without further decisions.
 type Plan struct {
-	Name        string       `json:"name"`
-	File        string       `json:"file"`
-	Description string       `json:"description"`
-	Unit        Unit         `json:"unit"`
-	Users       Users        `json:"users"`
-	Root        Root         `json:"root"`
-	Mounts      []Mount      `json:"mounts"` // in the order in which they are made
-	Network     string       `json:"network"`
-	Rlimits     []Rlimit     `json:"rlimits"`
-	StopSignal  int          `json:"stop_signal"`
-	Setup       nsinit.Setup `json:"-"`                  // the OCI process has it
-	Warnings    []string     `json:"warnings,omitempty"` // what the user should know, among it what --best-effort goes on without
+	Name        string             `json:"name"`
+	File        string             `json:"file"`
+	Description string             `json:"description"`
+	Unit        Unit               `json:"unit"`
+	Users       Users              `json:"users"`
+	Root        Root               `json:"root"`
+	Mounts      []Mount            `json:"mounts"` // in the order in which they are made
+	Rules       []sandbox.PathRule `json:"rules"`  // what paths may be used for
+	Filter      []seccomp.Layer    `json:"filter"` // of system calls
+	Network     string             `json:"network"`
+	StopSignal  int                `json:"stop_signal"`
+	Log         Log                `json:"log"`
+	Setup       nsinit.Setup       `json:"-"`                  // the OCI process has it
+	Warnings    []string           `json:"warnings,omitempty"` // what the user should know, among it what --best-effort goes on without
 }
 
 // Unit is the transient scope.
@@ -42,22 +47,19 @@ type Users struct {
 	Base    uint32 `json:"base"`
 	Size    uint32 `json:"size"`
 	MapRoot bool   `json:"map_root"` // false: neither 0 inside nor Base outside is mapped
+	Host    bool   `json:"host"`     // no user namespace: IDs inside are the host's own
 }
 
 // Maps are the lines of uid_map and gid_map.
 func (u Users) Maps() []kernel.IDMap {
+	if u.Host {
+		return nil
+	}
 	first := 0
 	if !u.MapRoot {
 		first = 1
 	}
 	return []kernel.IDMap{{Container: first, Host: int(u.Base) + first, Size: int(u.Size) - first}}
-}
-
-// Rlimit is a resource limit that the payload starts with. See getrlimit(2).
-type Rlimit struct {
-	Name string `json:"type"`
-	Soft uint64 `json:"soft"`
-	Hard uint64 `json:"hard"`
 }
 
 // Options are what the command line adds to a file.
@@ -72,18 +74,22 @@ type Options struct {
 func MakePlan(c *config.Container, host Host, block idpool.Block, o Options) (*Plan, error) {
 	p := &Plan{
 		Name: c.Name, File: c.File, Description: c.Description,
-		Users:   Users{Base: block.Base, Size: block.Size, MapRoot: c.Users.MapRoot},
+		Users:   Users{Base: block.Base, Size: block.Size, MapRoot: c.Users.MapRoot, Host: c.Users.Map == "host"},
 		Network: c.Network.Mode,
-		Rlimits: defaultRlimits(),
+	}
+	if p.Users.Host {
+		p.Users.Size = math.MaxUint32
 	}
 	if p.Description == "" {
 		p.Description = "Container " + c.Name
 	}
 	d := &draft{Container: c, host: host, options: o, plan: p}
+	d.sandbox()
 	d.unit()
 	d.root()
 	d.mounts()
 	d.process()
+	d.log()
 	if len(d.errors) > 0 {
 		d.errors.Sort()
 		return nil, d.errors
@@ -98,6 +104,9 @@ type draft struct {
 	options Options
 	plan    *Plan
 	errors  config.Errors
+
+	settings *sandbox.Settings // of [sandbox], over the profile's
+	decision *sandbox.Decision // what they come to
 }
 
 // fail notes what is wrong with a key of the file.
@@ -132,6 +141,9 @@ func (d *draft) unit() {
 	if !given["DevicePolicy"] {
 		u.Properties = append(u.Properties, units.NewProperty("DevicePolicy", "closed"))
 	}
+	if devices := d.decision.Devices.Allow; len(devices) > 0 {
+		d.property(config.Setting{Name: "DeviceAllow", Values: devices})
+	}
 	if given["Slice"] {
 		u.Slice = "" // among the properties
 	}
@@ -142,7 +154,7 @@ func (d *draft) property(s config.Setting) {
 	wrong := func(err error) {
 		d.errors = append(d.errors, config.Error{Pos: s.Pos, Key: "resources." + s.Name, Msg: err.Error()})
 	}
-	setting, err := units.Lookup(s.Name)
+	setting, err := lookupResource(s.Name)
 	if err != nil {
 		wrong(err)
 		return
@@ -172,26 +184,29 @@ func (d *draft) property(s config.Setting) {
 func (d *draft) process() {
 	c := d.Container
 	p := nsinit.Process{
-		Args:            c.Process.Command,
-		User:            c.Process.User,
-		Dir:             c.Process.WorkingDirectory,
-		Terminal:        d.options.Terminal,
-		Boot:            c.Process.Boot,
-		IDs:             c.Users.Size,
-		Capabilities:    defaultCapabilities,
-		NoNewPrivileges: !c.Process.Boot,
+		Args:       c.Process.Command,
+		User:       c.Process.User,
+		Dir:        c.Process.WorkingDirectory,
+		Terminal:   d.options.Terminal,
+		Boot:       c.Process.Boot,
+		IDs:        d.plan.Users.Size,
+		Attributes: d.decision.Process,
+		Limits:     d.limits(),
 	}
 	if c.Process.Terminal != nil {
 		p.Terminal = *c.Process.Terminal
 	}
 	if c.Process.Boot {
 		p.Args = append([]string{initProgram}, p.Args...)
-		p.Capabilities = bootCapabilities
 	}
 	if c.Network.Mode != "private" {
-		p.Capabilities &^= networkCapabilities
+		p.Attributes.Bounding &^= networkCapabilities
+		p.Attributes.Ambient &^= networkCapabilities
 	}
-	p.Env = environment(c, p.Terminal, d.options.Term)
+	if !d.given("IgnoreSIGPIPE") {
+		p.Attributes.IgnoreSIGPIPE = false // programs at a terminal count on it
+	}
+	p.Env, p.Unset = d.environment(environment(c, p.Terminal, d.options.Term))
 	signal, err := config.Signal(c.Process.StopSignal)
 	if err != nil {
 		d.fail("process.stop_signal", "%s", err)
@@ -200,6 +215,7 @@ func (d *draft) process() {
 	d.plan.Setup = nsinit.Setup{
 		Root:     stageRoot,
 		Scope:    d.plan.Unit.Scope,
+		Slave:    d.plan.Users.Host,
 		Hostname: c.Process.Hostname,
 		Loopback: c.Network.Mode == "private",
 		OpenFS:   openedInside(d.plan.Mounts, c.Network.Mode),

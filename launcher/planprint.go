@@ -34,11 +34,11 @@ func (p *Plan) WriteText(w io.Writer) error {
 	t.ids()
 	t.root()
 	t.mounts()
-	t.masks()
+	t.rules()
 	t.process()
 	t.limits()
 	t.section("Guard")
-	t.line("filter\tnone in this version")
+	t.filter()
 	t.line("mount guard\tnone in this version")
 	t.warnings()
 	t.end()
@@ -103,6 +103,10 @@ func (t *planText) unit() {
 func (t *planText) ids() {
 	u := t.Users
 	t.section("Users")
+	if u.Host {
+		t.line("block", "none: the host's own IDs")
+		return
+	}
 	t.line("block", fmt.Sprintf("%d-%d", u.Base, u.Base+u.Size-1))
 	for _, m := range u.Maps() {
 		t.line("map", describeMap("container", m))
@@ -204,18 +208,40 @@ func describeIDs(ids *MountIDs) string {
 	return ids.Map + ": " + strings.Join(maps, ", ")
 }
 
-func (t *planText) masks() {
-	t.section("Locked inside these mounts (flags and place)")
-	for _, kind := range []string{"mask", "read-only", "writable"} {
-		var targets []string
-		for _, m := range t.Mounts {
-			for _, inner := range m.Inner {
-				if inner.Type == kind {
-					targets = append(targets, inner.Target)
-				}
-			}
+// rules lists what paths may be used for, by what they say.
+func (t *planText) rules() {
+	t.section("Rules for paths (the longest path wins; locked in place)")
+	var kinds []string
+	paths := map[string][]string{}
+	for _, r := range t.Rules {
+		kind := string(r.Access)
+		if r.Exec != "" {
+			kind = strings.TrimPrefix(kind+", "+string(r.Exec), ", ")
 		}
-		t.row(kind, wrap(targets))
+		if r.Setting != "" {
+			kind = r.Setting + ": " + kind
+		}
+		if paths[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		name := r.Path
+		if r.Optional {
+			name = "-" + name
+		}
+		paths[kind] = append(paths[kind], name)
+	}
+	for _, kind := range kinds {
+		t.row(kind, wrap(plainAll(paths[kind])))
+	}
+}
+
+// filter names the filters of system calls; --json has them whole.
+func (t *planText) filter() {
+	if len(t.Filter) == 0 {
+		t.line("filter", "none")
+	}
+	for _, layer := range t.Filter {
+		t.line("filter", fmt.Sprintf("%s: %d rules, else %s", plain(layer.Name), len(layer.Rules), layer.Default))
 	}
 }
 
@@ -235,8 +261,36 @@ func (t *planText) process() {
 	t.line("terminal", yesNo(p.Terminal))
 	t.line("PID 1", firstProcess(p.Boot))
 	t.line("stop signal", signalText(t.StopSignal))
-	t.line("no new privileges", yesNo(p.NoNewPrivileges))
-	t.line("capabilities", wrap(p.Capabilities.Names()))
+	t.attributes(p.Attributes)
+}
+
+func (t *planText) attributes(a kernel.Attributes) {
+	t.line("no new privileges", yesNo(a.NoNewPrivileges))
+	t.line("capabilities", wrap(a.Bounding.Names()))
+	t.row("ambient capabilities", wrap(a.Ambient.Names()))
+	t.line("umask", fmt.Sprintf("%04o", a.UMask))
+	if a.SecureBits != 0 {
+		t.line("secure bits", fmt.Sprintf("%#x", a.SecureBits))
+	}
+	if a.Personality != nil {
+		t.line("personality", fmt.Sprintf("%#x", *a.Personality))
+	}
+	if a.OOMScoreAdjust != nil {
+		t.line("OOM score", strconv.Itoa(*a.OOMScoreAdjust))
+	}
+	if a.Nice != nil {
+		t.line("nice", strconv.Itoa(*a.Nice))
+	}
+	if s := a.Scheduler; s != nil {
+		t.line("CPU scheduling", fmt.Sprintf("%s, priority %d", s.Policy, s.Priority))
+	}
+	if a.IO != nil {
+		t.line("I/O scheduling", fmt.Sprintf("%s, priority %d", a.IO.Class, a.IO.Priority))
+	}
+	if len(a.CPUAffinity) > 0 {
+		t.line("CPUs", strings.Trim(fmt.Sprint(a.CPUAffinity), "[]"))
+	}
+	t.line("memory both written and executed", yesNo(!a.DenyWriteExec))
 }
 
 func firstProcess(boot bool) string {
@@ -261,7 +315,7 @@ func signalText(n int) string {
 func (t *planText) limits() {
 	t.section("Limits of a process")
 	t.line("", "SOFT", "HARD")
-	for _, l := range t.Rlimits {
+	for _, l := range t.Setup.Process.Limits {
 		t.line(strings.TrimPrefix(l.Name, "RLIMIT_"), rlimit(l.Soft), rlimit(l.Hard))
 	}
 }
@@ -297,6 +351,14 @@ func plain(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+func plainAll(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = plain(s)
+	}
+	return out
 }
 
 // quoteAll writes words so that each can be told from the next.

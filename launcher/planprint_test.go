@@ -11,6 +11,7 @@ import (
 
 	"berth/config"
 	"berth/idpool"
+	"berth/profiles"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -34,6 +35,18 @@ func goldenHost(c *config.Container) Host {
 	return h
 }
 
+// loadOffline reads a file with its profile, of those built in.
+func loadOffline(file string) (*config.Container, error) {
+	c, err := config.Load(file, config.Overrides{})
+	if err != nil {
+		return nil, err
+	}
+	if errs := applyProfile(c, profiles.Search{}); len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
 // TestPlanGolden plans every example and the files in testdata/plan, which has
 // what no example shows.
 func TestPlanGolden(t *testing.T) {
@@ -51,7 +64,7 @@ func TestPlanGolden(t *testing.T) {
 	for _, file := range append(examples, own...) {
 		name := strings.TrimSuffix(filepath.Base(file), ".toml")
 		t.Run(name, func(t *testing.T) {
-			c, err := config.Load(file, config.Overrides{})
+			c, err := loadOffline(file)
 			if err != nil {
 				t.Fatal(err)
 			}

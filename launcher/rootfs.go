@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"berth/internal/kernel"
@@ -12,42 +11,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeRoot makes the container's root mount and attaches it where it
-// propagates.
+// makeRoot makes the container's root mount. The directory of a root that is to
+// be read-only is left as it is: its owner has asked for that.
 func (s *stage) makeRoot() error {
 	root := s.plan.Root
 	dir, err := kernel.OpenSource(root.Directory)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	s.source = dir
 	if s.root, err = s.detachedRoot(dir); err != nil {
 		return fmt.Errorf("cannot use %q as the root: %w", root.Directory, err)
 	}
-	// What can't be written any more once it propagates is completed before. The
-	// directory itself is left as it is: its owner has asked for that.
-	if root.ReadOnly && root.Type != "directory" {
-		if err := s.makeTargets(); err != nil {
-			return err
-		}
-	}
+	t := &tree{target: "/", mnt: s.root, sealed: root.ReadOnly && root.Type == "directory"}
 	if root.ReadOnly {
+		t.base.Flags = []string{"ro"}
+	}
+	s.trees = append(s.trees, t)
+	return nil
+}
+
+// attachRoot restricts the root and puts it where it propagates.
+func (s *stage) attachRoot(t *tree) error {
+	if s.plan.Root.ReadOnly {
 		if err := kernel.SetAttr(s.root, kernel.Attr{Set: unix.MOUNT_ATTR_RDONLY}); err != nil {
 			return err
 		}
+	}
+	if err := s.applyRules(t); err != nil {
+		return err
 	}
 	at, err := kernel.MkdirIn(s.private, strings.TrimPrefix(stageRoot, stageDir))
 	if err != nil {
 		return err
 	}
 	defer at.Close()
-	if err := kernel.Attach(s.root, at); err != nil {
-		return err
-	}
-	if root.Type == "tmpfs" {
-		return s.addUsr(dir)
-	}
-	return nil
+	return kernel.Attach(s.root, at)
 }
 
 // detachedRoot makes the root mount. Device nodes on disk are nobody's business
@@ -77,36 +76,32 @@ func (s *stage) detachedRoot(dir *os.File) (*os.File, error) {
 	return mnt, nil
 }
 
-// makeTargets makes the mount points that lie on the root itself.
-func (s *stage) makeTargets() error {
-	targets := []Mount{}
-	if s.plan.Root.Type == "tmpfs" {
-		targets = append(targets, Mount{Target: "/usr"})
+// makeTarget makes a mount point in the tree that it lies on, before that may
+// become read-only. What can't be made is missed when it is used.
+func (s *stage) makeTarget(name string, dir bool) {
+	t, rest := s.treeOf(name)
+	if t.mnt == nil || t.sealed {
+		return
 	}
-	for _, m := range append(targets, s.plan.Mounts...) {
-		if slices.ContainsFunc(s.plan.Mounts, func(o Mount) bool { return strings.HasPrefix(m.Target, o.Target+"/") }) {
-			continue // on another mount
-		}
-		make := kernel.MkdirIn
-		if m.File {
-			make = kernel.CreateIn
-		}
-		err := kernel.As(s.owner(), func() error {
-			target, err := make(s.root, m.Target)
-			if err == nil {
-				target.Close()
-			}
-			return err
-		})
-		if err != nil && !m.Optional {
-			return fmt.Errorf("cannot make the mount point %s: %w", m.Target, err)
-		}
+	make := kernel.CreateIn
+	if dir {
+		make = kernel.MkdirIn
 	}
-	return nil
+	_ = kernel.As(s.owner(), func() error {
+		target, err := make(t.mnt, rest)
+		if err == nil {
+			target.Close()
+		}
+		return err
+	})
 }
 
-// identity gives every ID the same number on disk as in the container.
+// identity gives every ID the same number on disk as in the container. Without
+// a user namespace they have it.
 func (p *Plan) identity() *MountIDs {
+	if p.Users.Host {
+		return nil
+	}
 	ids := []kernel.IDMap{{Container: 0, Host: int(p.Users.Base), Size: int(p.Users.Size)}}
 	return &MountIDs{Map: "identity", UIDs: ids, GIDs: ids}
 }
@@ -115,29 +110,19 @@ func (p *Plan) identity() *MountIDs {
 // symlinks. See file-hierarchy(7).
 var mergedUsr = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"}
 
-// addUsr gives a root in memory the directory's /usr, read-only, as
+// usr gives a root in memory the directory's /usr, read-only, as
 // systemd-nspawn --volatile=yes does.
-func (s *stage) addUsr(dir *os.File) error {
-	usr, err := kernel.OpenIn(dir, "usr", unix.O_PATH|unix.O_DIRECTORY)
+func (s *stage) usr(m Mount) (*os.File, error) {
+	usr, err := kernel.OpenIn(s.source, "usr", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
-		return fmt.Errorf("cannot use %s as a volatile root: %w", dir.Name(), err)
+		return nil, fmt.Errorf("cannot use %s as a volatile root: %w", s.source.Name(), err)
 	}
 	defer usr.Close()
-	a := attributes([]string{"ro", "nodev"})
-	if a.UserNS, err = s.idmap(s.plan.identity()); err != nil {
-		return err
+	a := attributes(m.Flags)
+	if a.UserNS, err = s.idmap(m.IDs); err != nil {
+		return nil, err
 	}
-	mnt, err := clone(usr, 0, a)
-	if err != nil {
-		return err
-	}
-	defer mnt.Close()
-	at, err := s.target("/usr", mnt)
-	if err != nil {
-		return err
-	}
-	defer at.Close()
-	return kernel.Attach(mnt, at)
+	return clone(usr, 0, a)
 }
 
 func (s *stage) copySymlink(from, to *os.File, name string) error {

@@ -19,6 +19,10 @@ type Launcher struct {
 	Pool  idpool.Pool
 	Stdio Stdio
 	Warn  func(message string) // what the user should know and nothing stops for
+
+	// onScope, if not nil, is called with the scope's cgroup and the container's
+	// first process (in the host's numbering) before anything of the container's runs.
+	onScope func(cgroup string, child int) error
 }
 
 // Run runs a container in the foreground and returns the status to exit with:
@@ -67,13 +71,16 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, err
 	}
-	lease, err := l.Pool.Acquire(ctx, idpool.Request{Name: c.Name, Base: c.Users.Base, Size: c.Users.Size})
+	block, lease, err := l.lease(ctx, c)
 	if err != nil {
-		return ending{}, at(c, "users.map", err)
+		return ending{}, err
 	}
 	defer lease.Close()
-	plan, err := MakePlan(c, host, lease.Block(), o)
+	plan, err := MakePlan(c, host, block, o)
 	if err != nil {
+		return ending{}, err
+	}
+	if plan.Setup.Process.Filters, err = filters(plan.Filter); err != nil {
 		return ending{}, err
 	}
 	for _, warning := range plan.Warnings {
@@ -91,12 +98,30 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, errors.Join(err, thread.do(s.abort))
 	}
-	return s.supervise(signals, started()), nil
+	end := s.supervise(signals, started())
+	if !end.reboot {
+		if err := plan.forgetDirectories(); err != nil {
+			l.Warn("cannot remove a runtime directory: " + err.Error())
+		}
+	}
+	return end, nil
 }
 
-// at gives an error the position of the key that it is about, where the file
+// lease takes the container's IDs, unless it has the host's.
+func (l *Launcher) lease(ctx context.Context, c *config.Container) (idpool.Block, *idpool.Lease, error) {
+	if c.Users.Map == "host" {
+		return idpool.Block{Size: c.Users.Size}, nil, nil
+	}
+	lease, err := l.Pool.Acquire(ctx, idpool.Request{Name: c.Name, Base: c.Users.Base, Size: c.Users.Size})
+	if err != nil {
+		return idpool.Block{}, nil, placed(c, "users.map", err)
+	}
+	return lease.Block(), lease, nil
+}
+
+// placed gives an error the position of the key that it is about, where the file
 // has the key.
-func at(c *config.Container, key string, err error) error {
+func placed(c *config.Container, key string, err error) error {
 	var used *idpool.InUseError
 	if errors.As(err, &used) && c.Users.Map == "base" {
 		return config.Errors{{Pos: c.Pos(key), Key: key, Msg: err.Error()}}

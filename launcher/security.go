@@ -3,6 +3,9 @@ package launcher
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"berth/config"
 	"berth/profiles"
@@ -92,8 +95,8 @@ func ContainerOf(reference string) (*config.Container, error) {
 	return c, nil
 }
 
-// RunningFile returns the file that a running container was started from, or
-// *NotRunningError.
+// RunningFile returns the path of the file that a running container was started
+// from, or *NotRunningError. Its overrides are not known any more.
 func RunningFile(name string) (string, error) {
 	state, err := ReadState(name)
 	if err != nil {
@@ -103,5 +106,17 @@ func RunningFile(name string) (string, error) {
 	if err := json.Unmarshal(state.Plan, &plan); err != nil {
 		return "", cannot("read the container's plan", err)
 	}
-	return plan.File, nil
+	if filepath.IsAbs(plan.File) {
+		return plan.File, nil
+	}
+	supervisor, err := state.Supervisor.open() // so that the PID is no other's
+	if err != nil {
+		return "", &NotRunningError{name}
+	}
+	defer supervisor.Close()
+	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", state.Supervisor.PID))
+	if err != nil {
+		return "", cannot("find the container's file", err)
+	}
+	return filepath.Join(dir, plan.File), nil
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"berth/internal/kernel"
+	"berth/sandbox"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,10 +38,15 @@ type stage struct {
 	cgroup   string     // the scope's, below kernel.CgroupRoot
 
 	private, root, pts *os.File
-	null, empty        *os.File            // what masks are clones of
+	source             *os.File            // what the root is made of
+	trees              []*tree             // the root's and the other mounts', in the order of the plan
+	rules              []sandbox.PathRule  // the plan's, with canonical paths
+	masks              masks               //
 	maps               map[string]*os.File // user namespaces for ID maps
 	made               int                 // names in private
 	terminal           *terminal           // when there is a console
+	directories        []madeDirectory     // to be given to the payload
+	user               *kernel.Owner       // the payload's, once it is looked up
 }
 
 // newStage puts the two tmpfs up. The container's first process is cloned next.
@@ -86,16 +92,35 @@ func (s *stage) smallTmpfs(at *os.File) (*os.File, error) {
 }
 
 // build makes the root and every mount but those that need the scope's cgroup;
-// afterCgroup makes these.
+// afterCgroup makes these. All are made and restricted before the first
+// propagates: what is locked in place in the container has to be there by then.
 func (s *stage) build() error {
 	if err := s.makeRoot(); err != nil {
 		return err
 	}
 	for _, m := range s.plan.Mounts {
 		if m.Type == "cgroup2" {
+			s.trees = append(s.trees, &tree{target: m.Target, base: m})
 			continue
 		}
-		if err := s.add(m); err != nil {
+		if err := s.makeTree(m); err != nil {
+			return err
+		}
+	}
+	if err := s.giveDirectories(); err != nil {
+		return err
+	}
+	if err := s.giveCredentials(); err != nil {
+		return err
+	}
+	if err := s.followRules(); err != nil {
+		return err
+	}
+	for _, t := range s.trees {
+		if t.mnt == nil {
+			continue
+		}
+		if err := s.attach(t); err != nil {
 			return err
 		}
 	}
@@ -103,31 +128,54 @@ func (s *stage) build() error {
 }
 
 // afterCgroup mounts the scope's cgroup, once systemd has made it.
-func (s *stage) afterCgroup() error {
-	for _, m := range s.plan.Mounts {
-		if m.Type != "cgroup2" {
+func (s *stage) afterCgroup() (err error) {
+	for _, t := range s.trees {
+		if t.mnt != nil {
 			continue
 		}
-		if err := s.add(m); err != nil {
+		if t.mnt, err = s.make(t.base); err != nil {
+			return fmt.Errorf("cannot mount %s on %s: %w", t.base.Type, t.target, err)
+		}
+		if err := s.attach(t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// add makes one mount and puts it into the container.
-func (s *stage) add(m Mount) error {
+// makeTree makes one mount, and its mount point.
+func (s *stage) makeTree(m Mount) error {
 	mnt, err := s.make(m)
 	if err != nil {
 		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
 	}
-	defer mnt.Close()
-	if len(m.Inner) > 0 {
-		if err := s.addInner(mnt, m); err != nil {
-			return err
-		}
+	t := &tree{target: m.Target, mnt: mnt, base: m, sealed: slices.Contains(m.Flags, "ro")}
+	if name, err := s.canonical(m.Target); err == nil || errors.Is(err, unix.ENOENT) {
+		t.target = name
 	}
-	target, err := s.target(m.Target, mnt)
+	dir, err := kernel.IsDir(mnt)
+	if err != nil {
+		return err
+	}
+	s.makeTarget(t.target, dir)
+	s.trees = append(s.trees, t)
+	return nil
+}
+
+// attach restricts a tree and puts it into the container.
+func (s *stage) attach(t *tree) error {
+	if t == s.trees[0] {
+		return s.attachRoot(t)
+	}
+	defer t.mnt.Close()
+	m := t.base
+	if at(s.rules, t.target).access == sandbox.Inaccessible {
+		return nil // what lies below it is masked
+	}
+	if err := s.applyRules(t); err != nil {
+		return err
+	}
+	target, err := s.target(m.Target, t.mnt)
 	if m.Optional && err != nil {
 		return nil
 	}
@@ -135,7 +183,7 @@ func (s *stage) add(m Mount) error {
 		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
 	}
 	defer target.Close()
-	return kernel.Attach(mnt, target)
+	return kernel.Attach(t.mnt, target)
 }
 
 // target opens the place of a mount inside the container's root and makes it
@@ -156,7 +204,7 @@ func (s *stage) target(name string, mnt *os.File) (*os.File, error) {
 	})
 	switch {
 	case errors.Is(err, unix.EROFS):
-		return nil, fmt.Errorf("%s is not in the root file system, which is read-only: make it there", name)
+		return nil, fmt.Errorf("%s is not there, in what is read-only: make it in the root file system", name)
 	case errors.Is(err, unix.EACCES):
 		return nil, fmt.Errorf("%s is not in the root file system, and its root user may not make it: make it there (%w)", name, err)
 	case errors.Is(err, unix.ENOTDIR):
@@ -185,6 +233,12 @@ func (s *stage) owner() kernel.Owner {
 
 // make makes one mount, detached.
 func (s *stage) make(m Mount) (*os.File, error) {
+	switch {
+	case m.Directory != nil:
+		return s.directory(m)
+	case m.Credentials != nil:
+		return credentialsFS()
+	}
 	switch m.Type {
 	case "bind":
 		return s.bind(m)
@@ -192,6 +246,8 @@ func (s *stage) make(m Mount) (*os.File, error) {
 		return s.overlay(overlay{lower: m.Lower, upper: m.Upper, work: m.Work, ids: m.IDs, flags: m.Flags, hidden: m.Hidden, private: m.Private})
 	case "tmpfs":
 		return s.tmpfs(m)
+	case "usr":
+		return s.usr(m)
 	case "dev":
 		return s.dev(m)
 	case "cgroup2":
@@ -361,7 +417,8 @@ func (s *stage) close() {
 	for _, f := range s.maps {
 		f.Close()
 	}
-	for _, f := range append(s.contexts, s.null, s.empty, s.pts, s.userns) {
+	s.masks.close()
+	for _, f := range append(s.contexts, s.source, s.pts, s.userns) {
 		if f != nil {
 			f.Close()
 		}

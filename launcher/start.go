@@ -54,6 +54,9 @@ func (s *start) run(ctx context.Context) (err error) {
 	if s.streams, err = connectStreams(s.Stdio, s.plan.Setup.Process); err != nil {
 		return err
 	}
+	if err := s.exportLog(); err != nil {
+		return err
+	}
 	s.unlogged = s.streams.log(s.plan)
 	if err := kernel.EnterMountNS(); err != nil {
 		return cannot("prepare the mounts", err)
@@ -126,13 +129,15 @@ func (s *start) clone() error {
 		Env:   []string{"GOGC=off"}, // it lives for a few milliseconds
 		Files: append(s.streams.child[:], end, setup),
 		Sys: &syscall.SysProcAttr{
-			Cloneflags:  namespaces(s.plan),
-			UidMappings: maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
+			Cloneflags: namespaces(s.plan),
 			Credential: &syscall.Credential{},
 			// It has a session of its own, but no parent-death signal yet: it
 			// ends with this process by the end of their connection.
 			Setsid: true,
 		},
+	}
+	if !s.plan.Users.Host { // an empty map would be waited for
+		attr.Sys.UidMappings, attr.Sys.GidMappings, attr.Sys.GidMappingsEnableSetgroups = maps, maps, true
 	}
 	if !s.plan.Users.MapRoot {
 		// Without a root user there, capabilities come through exec as ambient ones.
@@ -141,17 +146,33 @@ func (s *start) clone() error {
 			return err
 		}
 	}
-	s.child, err = os.StartProcess("/proc/self/exe", []string{nsinit.SetupName}, attr)
+	err = s.plan.Setup.Process.Attributes.WithScheduling(func() (err error) {
+		s.child, err = os.StartProcess("/proc/self/exe", []string{nsinit.SetupName}, attr)
+		return err
+	})
 	if err != nil {
 		return cannot("make the container's namespaces", err)
 	}
 	s.streams.closeChild()
-	return setRlimits(s.child.Pid, s.plan.Rlimits)
+	return adjust(s.child.Pid, s.plan.Setup.Process)
+}
+
+// adjust gives a child what it has no right to take by itself.
+func adjust(pid int, p nsinit.Process) error {
+	if score := p.Attributes.OOMScoreAdjust; score != nil {
+		if err := kernel.SetOOMScoreAdjust(pid, *score); err != nil {
+			return err
+		}
+	}
+	return kernel.RaiseLimits(pid, p.Limits)
 }
 
 // namespaces are the clone flags.
 func namespaces(p *Plan) uintptr {
-	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	flags := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if !p.Users.Host {
+		flags |= unix.CLONE_NEWUSER
+	}
 	if p.Network == "private" {
 		flags |= unix.CLONE_NEWNET
 	}
@@ -240,6 +261,11 @@ func (s *start) enterScope() error {
 	}
 	dir := filepath.Join(kernel.CgroupRoot, cgroup)
 	procs := filepath.Join(dir, "cgroup.procs")
+	if s.onScope != nil {
+		if err := s.onScope(cgroup, s.child.Pid); err != nil {
+			return err
+		}
+	}
 	owner := s.stage.owner()
 	if err := kernel.DelegateCgroup(dir, owner); err != nil {
 		return err
@@ -255,9 +281,12 @@ func (s *start) enterScope() error {
 		procs = filepath.Join(sub, "cgroup.procs")
 	}
 	if s.plan.Setup.Process.Boot {
-		if s.watcher, err = nsinit.Watch(dir, s.lease.Files()); err != nil {
+		if s.watcher, err = nsinit.Watch(dir, s.leased()); err != nil {
 			return err
 		}
+	}
+	if err := s.introduceLog(cgroup); err != nil {
+		return err
 	}
 	s.stage.cgroup = cgroup
 	if err := s.stage.afterCgroup(); err != nil {
@@ -279,6 +308,14 @@ func (s *start) enterScope() error {
 		}
 	}
 	return s.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...)
+}
+
+// leased are the locks on the container's IDs.
+func (s *start) leased() []*os.File {
+	if s.lease == nil {
+		return nil
+	}
+	return s.lease.Files()
 }
 
 // childError explains a child that ended instead of answering.
@@ -303,7 +340,7 @@ func (s *start) publish() error {
 	state := State{
 		Name: s.plan.Name, Description: s.plan.Description, Scope: s.plan.Unit.Scope, Users: s.plan.Users,
 		Root: s.plan.Root.Directory, Network: s.plan.Network, StopSignal: s.plan.StopSignal, Process: s.plan.Setup.Process,
-		Rlimits: s.plan.Rlimits, Started: time.Now(),
+		Started: time.Now(),
 	}
 	if state.Supervisor, err = identify(os.Getpid()); err != nil {
 		return cannot("identify the supervisor", err)

@@ -13,6 +13,7 @@ import (
 	"berth/config"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
+	"berth/units"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,6 @@ type State struct {
 	Network     string          `json:"network"`
 	StopSignal  int             `json:"stop_signal"`
 	Process     nsinit.Process  `json:"process"` // its restrictions are berth exec's too
-	Rlimits     []Rlimit        `json:"rlimits"`
 	Supervisor  ProcessID       `json:"supervisor"`
 	Leader      ProcessID       `json:"leader"`  // PID 1 of the container
 	Payload     ProcessID       `json:"payload"` // the same, for a system container
@@ -131,7 +131,7 @@ func (c *claim) clear() error {
 			return cannot("clear the state directory", err)
 		}
 	}
-	return nil
+	return units.RemoveLogSettings(ScopeName(c.name))
 }
 
 // publish writes the state for others to read, all of it or nothing.

@@ -59,8 +59,10 @@ func connectStreams(outer Stdio, p nsinit.Process) (*streams, error) {
 
 // log opens the payload's streams in the journal.
 func (s *streams) log(p *Plan) (err error) {
-	for i, priority := range []int{priorityOut, priorityErr} {
-		if s.logs[i], err = units.OpenJournalStream(units.Stream{Identifier: p.Name, Unit: p.Unit.Scope, Priority: priority}); err != nil {
+	stream := units.Stream{Identifier: p.Log.Identifier, Unit: p.Unit.Scope, Facility: p.Log.Facility, LevelPrefix: p.Log.LevelPrefix}
+	for i, priority := range []int{p.Log.Out, p.Log.Err} {
+		stream.Priority = priority
+		if s.logs[i], err = units.OpenJournalStream(stream); err != nil {
 			return err
 		}
 	}
@@ -100,6 +102,18 @@ func (s *streams) openInput() error {
 func (s *streams) sender(pid int, id uint32) {
 	for _, log := range s.logs {
 		log.From(pid, id)
+	}
+}
+
+// introduce has journald look who is going to log while it can see what holds
+// for that: the container may have ended when it gets to the first line. It keeps
+// no empty line.
+func (s *streams) introduce(pid int, id uint32) {
+	s.sender(pid, id)
+	for _, log := range s.logs {
+		if _, err := log.Write([]byte("\n")); err == nil {
+			log.Settle(introduction)
+		}
 	}
 }
 

@@ -25,8 +25,16 @@ var rules = []struct {
 		"blocks of IDs can be had without a container"},
 	{"berth/sandbox", []string{"berth/internal/kernel", "berth/internal/nearest", "berth/internal/unitfile", "berth/sandbox/seccomp"},
 		"settings in, a decision out: nothing is asked of the host, nothing is carried out"},
+	{"berth/sandbox/seccomp", []string{"berth/internal/kernel", "berth/internal/nearest"},
+		"filters are computed, and the kernel is asked only whether it takes them"},
 	{"berth/sandbox/exposure", []string{"berth/internal/kernel", "berth/sandbox", "berth/sandbox/seccomp"},
 		"a score is a matter of settings: containers are rendered as units elsewhere"},
+	{"berth/sandbox/seccomp", []string{"berth/internal/kernel", "berth/internal/nearest"},
+		"filters of system calls have a use without the settings that ask for them"},
+	{"berth/learn", []string{"berth/sandbox/seccomp"},
+		"from a recording to settings: who recorded it, and who applies them, is elsewhere"},
+	{"berth/internal/fsguard", nil,
+		"one BPF program, and which files it lets be opened"},
 	{"berth/internal/unitfile", nil,
 		"a syntax, and no setting"},
 	{"berth/internal/nearest", nil,
@@ -37,9 +45,9 @@ var rules = []struct {
 		"what happened is told in the kernel's numbers: others know what they mean"},
 	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
 		"the side inside is told what to do, and starts fast"},
-	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/units", "berth/idpool", "berth/internal/kernel", "berth/internal/nsinit", "berth/internal/nearest"},
+	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/sandbox/seccomp", "berth/learn", "berth/units", "berth/idpool", "berth/internal/fsguard", "berth/internal/kernel", "berth/internal/nsinit", "berth/internal/nearest", "berth/internal/trace", "berth/internal/unitfile"},
 		"the trunk composes the leaves, and knows no command line"},
-	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
+	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/learn", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
 		"commands read arguments and print; package launcher acts"},
 }
 
@@ -50,6 +58,8 @@ var owned = []struct {
 	{"github.com/godbus/dbus/v5", "berth/units", "only units speaks D-Bus"},
 	{"github.com/BurntSushi/toml", "berth/config", "only config reads TOML"},
 	{"github.com/pelletier/go-toml/v2", "berth/config", "only config reads TOML"},
+	{"github.com/seccomp/libseccomp-golang", "berth/sandbox/seccomp", "only seccomp compiles filters"},
+	{"github.com/seccomp/libseccomp-golang", "berth/sandbox/seccomp", "filters are made in one place"},
 	{"github.com/spf13/cobra", "berth/cmd/berth", "the command line is one layer"},
 }
 

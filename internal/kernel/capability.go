@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,40 +82,6 @@ func BoundCaps(keep Caps) error {
 		if err != nil {
 			return fmt.Errorf("prctl PR_CAPBSET_DROP %d: %w", n, err)
 		}
-	}
-	return nil
-}
-
-// ClearInheritable empties the calling thread's inheritable set, and with it
-// the ambient one, and leaves the others as they are.
-func ClearInheritable() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return fmt.Errorf("capget: %w", err)
-	}
-	data[0].Inheritable, data[1].Inheritable = 0, 0
-	if err := unix.Capset(&header, &data[0]); err != nil {
-		return fmt.Errorf("capset: %w", err)
-	}
-	return nil
-}
-
-// SetThreadUser sets the groups, the group and the user of the calling thread
-// alone: package syscall's functions change every thread of the process.
-func SetThreadUser(uid, gid int, groups []int) error {
-	list := make([]uint32, len(groups)+1) // one more, so that there is an address
-	for i, g := range groups {
-		list[i] = uint32(g)
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&list[0])), 0); errno != 0 {
-		return fmt.Errorf("setgroups: %w", errno)
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)); errno != 0 {
-		return fmt.Errorf("setresgid %d: %w", gid, errno)
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
-		return fmt.Errorf("setresuid %d: %w", uid, errno)
 	}
 	return nil
 }

@@ -25,6 +25,32 @@ func MakeDevice(dir *os.File, name string, major, minor uint32, owner Owner) err
 	return nil
 }
 
+// MakeDirIn makes a directory in another, with a mode that the umask takes
+// nothing from, and opens it as an O_PATH descriptor.
+func MakeDirIn(dir *os.File, name string, mode uint32) (*os.File, error) {
+	defer runtime.KeepAlive(dir)
+	if err := unix.Mkdirat(int(dir.Fd()), name, mode); err != nil {
+		return nil, fmt.Errorf("mkdirat %s: %w", name, err)
+	}
+	return openWithMode(dir, name, mode)
+}
+
+// MakeFileIn is MakeDirIn for an empty file.
+func MakeFileIn(dir *os.File, name string, mode uint32) (*os.File, error) {
+	defer runtime.KeepAlive(dir)
+	if err := unix.Mknodat(int(dir.Fd()), name, unix.S_IFREG|mode, 0); err != nil {
+		return nil, fmt.Errorf("mknodat %s: %w", name, err)
+	}
+	return openWithMode(dir, name, mode)
+}
+
+func openWithMode(dir *os.File, name string, mode uint32) (*os.File, error) {
+	if err := unix.Fchmodat(int(dir.Fd()), name, mode, 0); err != nil {
+		return nil, fmt.Errorf("fchmodat %s: %w", name, err)
+	}
+	return OpenPlain(dir, name)
+}
+
 // Chown changes the owner of an open file or mount, O_PATH or not.
 func Chown(f *os.File, owner Owner) error {
 	defer runtime.KeepAlive(f)

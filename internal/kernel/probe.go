@@ -261,3 +261,10 @@ func hasCall(err error) error {
 	}
 	return err
 }
+
+// HasMDWE tells whether a process can forbid itself memory that is written and
+// executed. See PR_GET_MDWE(2const), Linux 6.3.
+func HasMDWE() bool {
+	_, err := unix.PrctlRetInt(prGetMDWE, 0, 0, 0, 0)
+	return err == nil
+}

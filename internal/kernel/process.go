@@ -87,25 +87,6 @@ func WaitExited(pid int) error {
 	}
 }
 
-// SetRlimit sets a resource limit of a process. Without CAP_SYS_RESOURCE a hard
-// limit can't be raised; then the one that is there stays. See prlimit(2).
-func SetRlimit(pid, resource int, soft, hard uint64) error {
-	want := unix.Rlimit{Cur: soft, Max: hard}
-	err := unix.Prlimit(pid, resource, &want, nil)
-	if errors.Is(err, unix.EPERM) {
-		var have unix.Rlimit
-		if err = unix.Prlimit(pid, resource, nil, &have); err == nil {
-			want.Max = min(want.Max, have.Max)
-			want.Cur = min(want.Cur, want.Max)
-			err = unix.Prlimit(pid, resource, &want, nil)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("prlimit: %w", err)
-	}
-	return nil
-}
-
 // LockDir opens a directory and locks it without waiting. held tells that
 // somebody else has it; no directory and no error, that it was removed
 // meanwhile. See flock(2).

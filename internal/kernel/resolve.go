@@ -27,6 +27,13 @@ func OpenIn(root *os.File, name string, flags int) (*os.File, error) {
 	return openat2(root, name, how)
 }
 
+// OpenPlain opens name in dir as an O_PATH descriptor, where no component of it
+// is a symlink (ELOOP).
+func OpenPlain(dir *os.File, name string) (*os.File, error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
+	return openat2(dir, name, how)
+}
+
 func openat2(dir *os.File, name string, how unix.OpenHow) (*os.File, error) {
 	defer runtime.KeepAlive(dir)
 	for range maxRaces {

@@ -44,11 +44,16 @@ func Main() {
 			err = run(conn, s)
 		}
 	}
+	conn.fail(err)
+}
+
+// fail tells the launcher why there is no payload, and ends this process.
+func (c *Conn) fail(err error) {
 	failure := &Failure{Step: "start the container", Status: 125}
 	if err != nil && !errors.As(err, &failure) {
 		failure.Cause = err.Error()
 	}
-	_ = conn.Send(Message{Kind: Failed, Step: failure.Step, Error: failure.Cause, Status: failure.Status})
+	_ = c.Send(Message{Kind: Failed, Step: failure.Step, Error: failure.Cause, Status: failure.Status})
 	os.Exit(failure.Status)
 }
 
@@ -102,9 +107,9 @@ func start(conn *Conn, s Setup) error {
 		if err := startedSelf(conn); err != nil {
 			return err
 		}
-		return become(cmd, terminal)
+		return become(s.Process, cmd, terminal, conn.fail)
 	}
-	pid, err := spawn(cmd, terminal, !traced)
+	pid, err := spawn(s.Process, cmd, terminal, !traced)
 	if err != nil {
 		return err
 	}
@@ -116,6 +121,11 @@ func start(conn *Conn, s Setup) error {
 
 // prepare does what can be done before there is a root, and waits for that.
 func prepare(conn *Conn, s Setup) ([]*os.File, error) {
+	if s.Slave {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+			return nil, fmt.Errorf("mount MS_SLAVE: %w", err)
+		}
+	}
 	if err := announce(conn, s.OpenFS); err != nil {
 		return nil, err
 	}
@@ -220,7 +230,8 @@ func equip(p Process, terminal *os.File) (command, error) {
 		return cmd, err
 	}
 	if terminal != nil {
-		if err := terminal.Chown(cmd.uid, -1); err != nil {
+		// Where a setting makes all of /dev read-only, it stays root's.
+		if err := terminal.Chown(cmd.uid, -1); err != nil && !errors.Is(err, unix.EROFS) {
 			return cmd, fmt.Errorf("cannot give the terminal to its user: %w", err)
 		}
 	}
@@ -283,5 +294,5 @@ func execute(conn *Conn, s Setup) error {
 	if err := startedSelf(conn); err != nil {
 		return err
 	}
-	return become(cmd, terminal)
+	return become(s.Process, cmd, terminal, conn.fail)
 }

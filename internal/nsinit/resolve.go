@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,7 +29,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // resolve finds the user, the environment, the working directory (which it
 // enters) and the program, all inside the container's root.
 func resolve(p Process) (command, error) {
-	account, err := lookUser(p.User)
+	account, err := lookUser(openHere, p.User)
 	if err != nil {
 		return command{}, err
 	}
@@ -38,7 +39,7 @@ func resolve(p Process) (command, error) {
 		}
 	}
 	cmd := command{
-		args: p.Args, env: environment(p.Env, account),
+		args: p.Args, env: environment(p, account),
 		uid: account.Uid, gid: account.Gid, groups: account.Sgids,
 	}
 	if p.LoginShell {
@@ -61,14 +62,30 @@ type account struct {
 // maxDatabase bounds what is read of a passwd or group file.
 const maxDatabase = 8 << 20
 
+// LookUpUser resolves "name", "uid" or "user:group" to numbers, before there is a
+// process in the container. open opens a file of the container to be read, as
+// os.Open does, and waits for nobody.
+func LookUpUser(open func(path string) (*os.File, error), spec string) (uid, gid int, err error) {
+	a, err := lookUser(open, spec)
+	if err != nil {
+		return 0, 0, err
+	}
+	return a.Uid, a.Gid, nil
+}
+
+// openHere opens a file of this process' own root.
+func openHere(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+}
+
 // lookUser resolves "name", "uid", "user:group" against the container's
 // own user database.
-func lookUser(spec string) (account, error) {
-	passwd, err := readDatabase("/etc/passwd")
+func lookUser(open func(path string) (*os.File, error), spec string) (account, error) {
+	passwd, err := readDatabase(open, "/etc/passwd")
 	if err != nil {
 		return account{}, err
 	}
-	group, err := readDatabase("/etc/group")
+	group, err := readDatabase(open, "/etc/group")
 	if err != nil {
 		return account{}, err
 	}
@@ -92,8 +109,8 @@ func lookUser(spec string) (account, error) {
 
 // readDatabase reads a regular file of the root that anybody may have put
 // there: it waits for no FIFO and reads no device.
-func readDatabase(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+func readDatabase(open func(path string) (*os.File, error), path string) (string, error) {
+	f, err := open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -116,15 +133,15 @@ func readDatabase(path string) (string, error) {
 }
 
 // environment puts what the user database says under what was given.
-func environment(given []string, a account) []string {
+func environment(p Process, a account) []string {
 	defaults := []string{"PATH=" + defaultPath, "HOME=" + a.Home, "SHELL=" + a.shell}
 	if a.name != "" {
 		defaults = append(defaults, "USER="+a.name, "LOGNAME="+a.name)
 	}
-	env := append([]string{}, given...)
+	env := append([]string{}, p.Env...)
 	for _, d := range defaults {
 		key, _, _ := strings.Cut(d, "=")
-		if lookupEnv(given, key) == nil {
+		if lookupEnv(p.Env, key) == nil && !slices.Contains(p.Unset, key) && !slices.Contains(p.Unset, d) {
 			env = append(env, d)
 		}
 	}
@@ -140,11 +157,14 @@ func lookupEnv(env []string, key string) *string {
 	return nil
 }
 
-// findProgram searches PATH of the payload's environment, as execvp(3) does.
+// findProgram searches PATH of the payload's environment, as execvp(3) does, or
+// the default one.
 func findProgram(name string, env []string) (string, error) {
+	search := defaultPath
 	if path := lookupEnv(env, "PATH"); path != nil {
-		os.Setenv("PATH", *path)
+		search = *path
 	}
+	os.Setenv("PATH", search)
 	path, err := exec.LookPath(name)
 	if errors.Is(err, exec.ErrDot) {
 		err = nil

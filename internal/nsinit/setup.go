@@ -17,6 +17,7 @@ import (
 type Setup struct {
 	Root     string   `json:"root,omitempty"`     // path of the built root in the child's mount namespace
 	Scope    string   `json:"scope,omitempty"`    // the unit that systemd puts the container into
+	Slave    bool     `json:"slave,omitempty"`    // make its mounts slaves of the launcher's, as a user namespace does by itself
 	Hostname string   `json:"hostname,omitempty"` // "" leaves it
 	Loopback bool     `json:"loopback,omitempty"` // bring "lo" up
 	OpenFS   []string `json:"open_fs,omitempty"`  // file system types to open a context of, see kernel.OpenFS
@@ -25,16 +26,18 @@ type Setup struct {
 
 // Process is the payload, or a command run beside it.
 type Process struct {
-	Args            []string    `json:"args"`
-	Env             []string    `json:"env"`  // KEY=VALUE, before what the user database gives
-	User            string      `json:"user"` // name or uid, then optionally :group; "" is 0
-	Dir             string      `json:"dir"`
-	Terminal        bool        `json:"terminal"` // the terminal comes with the Go message
-	LoginShell      bool        `json:"login_shell,omitempty"`
-	Boot            bool        `json:"boot"` // the payload takes over PID 1
-	IDs             uint32      `json:"ids"`  // IDs 0 … IDs-1 exist inside
-	Capabilities    kernel.Caps `json:"capabilities"`
-	NoNewPrivileges bool        `json:"no_new_privileges"`
+	Args       []string          `json:"args"`
+	Env        []string          `json:"env"`             // KEY=VALUE, before what the user database gives
+	Unset      []string          `json:"unset,omitempty"` // KEY or KEY=VALUE, of what the user database would give
+	User       string            `json:"user"`            // name or uid, then optionally :group; "" is 0
+	Dir        string            `json:"dir"`
+	Terminal   bool              `json:"terminal"` // the terminal comes with the Go message
+	LoginShell bool              `json:"login_shell,omitempty"`
+	Boot       bool              `json:"boot"` // the payload takes over PID 1
+	IDs        uint32            `json:"ids"`  // IDs 0 … IDs-1 exist inside
+	Attributes kernel.Attributes `json:"attributes"`
+	Limits     []kernel.Rlimit   `json:"limits"`
+	Filters    []kernel.Filter   `json:"filters,omitempty"` // the first is set first
 }
 
 // File puts the setup into a sealed memfd, for the child's descriptor 4.

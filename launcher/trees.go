@@ -1,0 +1,191 @@
+package launcher
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"berth/internal/kernel"
+	"berth/sandbox"
+
+	"golang.org/x/sys/unix"
+)
+
+// tree is a mount that is made and not yet the container's. What is put onto it
+// now propagates with it as one, and is locked in place.
+type tree struct {
+	target string   // canonical
+	mnt    *os.File // nil: not made yet
+	sealed bool     // nothing may be made in it
+	base   Mount
+}
+
+// treeOf returns the innermost tree that a path without symlinks lies in, and
+// the path in it.
+func (s *stage) treeOf(name string) (*tree, string) {
+	found := s.trees[0] // the root
+	for _, t := range s.trees {
+		if within(name, t.target) && len(t.target) > len(found.target) {
+			found = t
+		}
+	}
+	if name == found.target {
+		return found, "."
+	}
+	return found, strings.TrimPrefix(name[len(found.target):], "/")
+}
+
+// followRules makes the paths of the plan's rules canonical: symlinks in them
+// are followed as they stand in the container. What is missing is left out.
+func (s *stage) followRules() error {
+	for _, r := range s.plan.Rules {
+		name, err := s.canonical(r.Path)
+		if errors.Is(err, unix.ENOENT) {
+			if r.Optional {
+				continue
+			}
+			return fmt.Errorf("cannot apply %s: %s is not in the container; \"-%s\" passes over it then", r.Setting, r.Path, r.Path)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot apply %s to %s: %w", r.Setting, r.Path, err)
+		}
+		r.Path = name
+		s.rules = append(s.rules, r)
+	}
+	return nil
+}
+
+// maxSymlinks is how many the kernel follows in one path. See
+// path_resolution(7).
+const maxSymlinks = 40
+
+// canonical follows the symlinks in a path across all trees. With ENOENT there
+// is nothing at it, and it is followed as far as there is something.
+func (s *stage) canonical(name string) (string, error) {
+	if t, rest := s.treeOf(name); t.mnt != nil {
+		// Most have none.
+		f, err := kernel.OpenPlain(t.mnt, rest)
+		if err == nil {
+			f.Close()
+			return name, nil
+		}
+	}
+	done, todo, links := "/", strings.Split(name, "/"), 0
+	for len(todo) > 0 {
+		next := path.Join(done, todo[0])
+		todo = todo[1:]
+		t, rest := s.treeOf(next)
+		if t.mnt == nil || rest == "." {
+			done = next
+			continue
+		}
+		link, err := kernel.ReadlinkIn(t.mnt, rest)
+		switch {
+		case errors.Is(err, unix.EINVAL): // not a symlink
+			done = next
+		case err != nil:
+			return path.Join(next, path.Join(todo...)), err
+		case links == maxSymlinks:
+			return "", unix.ELOOP
+		default:
+			links++
+			if path.IsAbs(link) {
+				done = "/"
+			}
+			todo = append(strings.Split(link, "/"), todo...)
+		}
+	}
+	return done, nil
+}
+
+// applyRules carries out what the rules say of one tree.
+func (s *stage) applyRules(t *tree) error {
+	e := at(s.rules, t.target)
+	top := kernel.Attr{Recursive: t.base.Recursive}
+	if e.access == sandbox.ReadOnly {
+		top.Set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if e.exec == sandbox.NoExec {
+		top.Set |= unix.MOUNT_ATTR_NOEXEC
+	}
+	if top.Set != 0 {
+		if err := kernel.SetAttr(t.mnt, top); err != nil {
+			return err
+		}
+	}
+	list := covers(s.rules, t.target, s.targets())
+	if len(list) == 0 {
+		return nil
+	}
+	if _, err := s.park(t.mnt); err != nil {
+		return err
+	}
+	for _, c := range list {
+		if err := s.cover(t, c); err != nil {
+			return fmt.Errorf("cannot make %s %s: %w", c.path, c.access, err)
+		}
+	}
+	return nil
+}
+
+func (s *stage) targets() []string {
+	list := make([]string, len(s.trees))
+	for i, t := range s.trees {
+		list[i] = t.target
+	}
+	return list
+}
+
+// cover puts one thing onto a tree. A path that has been seen lies in the
+// innermost tree; the one below that may have nothing there to protect.
+func (s *stage) cover(t *tree, c cover) error {
+	target, err := kernel.OpenPlain(t.mnt, strings.TrimPrefix(c.path[len(t.target):], "/"))
+	if innermost, _ := s.treeOf(c.path); err != nil && innermost != t {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("it has changed just now: %w", err)
+	}
+	defer target.Close()
+	over, err := s.coverOf(t, target, c)
+	if err != nil {
+		return err
+	}
+	defer over.Close()
+	return kernel.Attach(over, target)
+}
+
+// coverOf clones what goes onto a target: a mask, or the target itself with
+// other attributes.
+func (s *stage) coverOf(t *tree, target *os.File, c cover) (*os.File, error) {
+	if c.access == sandbox.Inaccessible {
+		mask, err := s.maskFor(target, c.quiet)
+		if err != nil {
+			return nil, err
+		}
+		return clone(mask, 0, attributes([]string{"ro", "nosuid", "noexec"}))
+	}
+	a := kernel.Attr{}
+	set := func(on bool, flag uint64, name string) {
+		switch {
+		case on:
+			a.Set |= flag
+		case !slices.Contains(t.base.Flags, name): // what the mount itself has stays
+			a.Clear |= flag
+		}
+	}
+	set(c.access == sandbox.ReadOnly, unix.MOUNT_ATTR_RDONLY, "ro")
+	set(c.exec == sandbox.NoExec, unix.MOUNT_ATTR_NOEXEC, "noexec")
+	over, err := clone(target, unix.AT_RECURSIVE, kernel.Attr{Set: a.Set})
+	if err != nil || a.Clear == 0 {
+		return over, err
+	}
+	if err := kernel.SetAttr(over, kernel.Attr{Clear: a.Clear}); err != nil {
+		over.Close()
+		return nil, err
+	}
+	return over, nil
+}
