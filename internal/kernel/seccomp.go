@@ -13,19 +13,11 @@ import (
 const (
 	seccompSetModeFilter  = 1 // SECCOMP_SET_MODE_FILTER
 	seccompGetActionAvail = 2 // SECCOMP_GET_ACTION_AVAIL
-
-	seccompNewListener = 1 << 3 // SECCOMP_FILTER_FLAG_NEW_LISTENER
 )
 
-// SetFilter filters the system calls of the calling thread, and of what it forks
-// and executes, for good. The program is an array of struct sock_filter in the
-// machine's byte order, flags are SECCOMP_FILTER_FLAG_*; one that makes a listener
-// is refused. The thread needs no_new_privs, or CAP_SYS_ADMIN in its user
-// namespace, and a goroutine that is locked to it.
-func SetFilter(program []byte, flags uint32) error {
-	if flags&seccompNewListener != 0 {
-		return fmt.Errorf("seccomp: internal error: nobody would have the listener")
-	}
+// setFilter filters the system calls of the calling thread for good. The program
+// is an array of struct sock_filter in the machine's byte order.
+func setFilter(program []byte) error {
 	const size = 8 // of struct sock_filter
 	if len(program)%size != 0 || len(program) == 0 || len(program)/size > 1<<16-1 {
 		return fmt.Errorf("seccomp: internal error: %d bytes are no program", len(program))
@@ -37,7 +29,7 @@ func SetFilter(program []byte, flags uint32) error {
 		})
 	}
 	fprog := unix.SockFprog{Len: uint16(len(filters)), Filter: &filters[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, seccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&fprog)))
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, seccompSetModeFilter, 0, uintptr(unsafe.Pointer(&fprog)))
 	runtime.KeepAlive(filters)
 	if errno != 0 {
 		return fmt.Errorf("seccomp(SET_MODE_FILTER): %w", errno)
@@ -56,7 +48,7 @@ func TryFilter(program []byte) error {
 			result <- fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
 			return
 		}
-		result <- SetFilter(program, 0)
+		result <- setFilter(program)
 	}()
 	return <-result
 }

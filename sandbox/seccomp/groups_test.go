@@ -7,6 +7,8 @@ import (
 
 	libseccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
+
+	"berth/test/bpf"
 )
 
 func TestExpand(t *testing.T) {
@@ -138,6 +140,31 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+func TestFamilyName(t *testing.T) {
+	for number, want := range map[int]string{1: "AF_UNIX", 2: "AF_INET", 16: "AF_NETLINK", 45: "AF_MCTP", 0: "", 46: "", -1: ""} {
+		if got, ok := FamilyName(number); got != want || ok != (want != "") {
+			t.Errorf("%d is %q, %v, want %q", number, got, ok, want)
+		}
+	}
+}
+
+func TestLocalNumbers(t *testing.T) {
+	numbers, err := LocalNumbers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := numbers[0].Calls["getpid"]; got != unix.SYS_GETPID {
+		t.Errorf("getpid is %d", got)
+	}
+	for _, n := range numbers {
+		for call, number := range n.Calls {
+			if number > 0xfffff {
+				t.Errorf("%s: %s is %#x", n.ABI, call, number)
+			}
+		}
+	}
+}
+
 // libseccomp has tables of its own, from other sources.
 func TestNumbers(t *testing.T) {
 	tables, err := readNumbers(abis())
@@ -197,7 +224,7 @@ func TestStrictness(t *testing.T) {
 	for i, a := range order {
 		for j, b := range order {
 			if got := stricter(a, b); got != (i < j) {
-				t.Errorf("%s stricter than %s: %v", show(a), show(b), got)
+				t.Errorf("%s stricter than %s: %v", bpf.Show(a), bpf.Show(b), got)
 			}
 		}
 	}

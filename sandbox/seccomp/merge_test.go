@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"berth/test/bpf"
 )
 
 // judgeCall is what Layer promises, said a second time: the answer of one layer.
-func judgeCall(l Layer, table named, native bool, d data) uint32 {
+func judgeCall(l Layer, table named, native bool, d bpf.Call) uint32 {
 	ret := func(a Action) uint32 {
 		r, err := a.ret()
 		if err != nil {
@@ -21,7 +23,7 @@ func judgeCall(l Layer, table named, native bool, d data) uint32 {
 	if len(l.Archs) > 0 && !slices.Contains(l.Archs, table.abi.name) && !(native && slices.Contains(l.Archs, "native")) {
 		return ret(l.Foreign)
 	}
-	name, ok := table.name(d.nr)
+	name, ok := table.name(d.Number)
 	if !ok {
 		return ret(l.Unknown)
 	}
@@ -58,9 +60,9 @@ func nameCalls(n numbered) named {
 	return named{n, names}
 }
 
-func holds(args []Compare, d data) bool {
+func holds(args []Compare, d bpf.Call) bool {
 	for _, c := range args {
-		a := d.args[c.Arg]
+		a := d.Args[c.Arg]
 		switch {
 		case c.Op == Equal && c.Mask != 0 && a&c.Mask != c.Value,
 			c.Op == Equal && c.Mask == 0 && a != c.Value,
@@ -75,7 +77,7 @@ func holds(args []Compare, d data) bool {
 
 // judgeAll is what the kernel makes of the answers of layers, each a filter of its
 // own: the strictest, and of equally strict ones the last.
-func judgeAll(layers []Layer, table named, native bool, d data) uint32 {
+func judgeAll(layers []Layer, table named, native bool, d bpf.Call) uint32 {
 	result := uint32(retAllow)
 	for _, l := range layers {
 		if ret := judgeCall(l, table, native, d); !stricter(result, ret) {
@@ -134,7 +136,8 @@ func interesting(r *rand.Rand) uint64 {
 	case 0:
 		return uint64(r.IntN(4))
 	case 1:
-		return 1<<r.IntN(64) | 1<<r.IntN(64)
+		bit := uint64(1) << r.IntN(64)
+		return bit | 1<<r.IntN(64)
 	case 2:
 		return r.Uint64()
 	}
@@ -174,18 +177,18 @@ func TestMerge(t *testing.T) {
 		for i, numbered := range tables {
 			table := nameCalls(numbered)
 			for nr, samples := range sampled(table) {
-				d := data{nr: nr, arch: table.audit}
+				d := bpf.Call{Number: nr, Arch: table.audit}
 				for range samples {
-					d.args = argsFor(r, layers)
+					d.Args = argsFor(r, layers)
 					if got, want := runAll(t, programs, d), judgeAll(layers, table, i == 0, d); got != want {
 						t.Fatalf("seed %d: %s: number %d, %#x: got %s, want %s\n%s",
-							seed, table.abi.name, nr, d.args, show(got), show(want), list(layers))
+							seed, table.abi.name, nr, d.Args, bpf.Show(got), bpf.Show(want), list(layers))
 					}
 				}
 			}
 		}
-		if got, want := runAll(t, programs, data{arch: 0x12345678}), foreign(layers); got != want {
-			t.Fatalf("seed %d: a foreign ABI: got %s, want %s", seed, show(got), show(want))
+		if got, want := runAll(t, programs, bpf.Call{Arch: 0x12345678}), foreign(layers); got != want {
+			t.Fatalf("seed %d: a foreign ABI: got %s, want %s", seed, bpf.Show(got), bpf.Show(want))
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"berth/test/bpf"
 )
 
 // made is a system call and what is to become of it.
@@ -204,14 +206,14 @@ func checkCalls(t *testing.T, layers []Layer, calls []made) {
 				if !ok || len(c.on) > 0 && !slices.Contains(c.on, table.name) {
 					continue
 				}
-				d := data{nr: nr, arch: table.audit}
-				copy(d.args[:], c.args)
+				d := bpf.Call{Number: nr, Arch: table.audit}
+				copy(d.Args[:], c.args)
 				if table.name == "x86" || table.name == "arm" {
-					for i := range d.args {
-						d.args[i] &= low32
+					for i := range d.Args {
+						d.Args[i] &= low32
 					}
 				}
-				if got := show(runAll(t, programs, d)); got != c.want {
+				if got := bpf.Show(runAll(t, programs, d)); got != c.want {
 					t.Errorf("%s: %s%#x: got %s, want %s", table.name, c.call, c.args, got, c.want)
 				}
 			}
