@@ -25,8 +25,6 @@ var rules = []struct {
 		"blocks of IDs can be had without a container"},
 	{"berth/sandbox", []string{"berth/internal/kernel", "berth/internal/nearest", "berth/internal/unitfile", "berth/sandbox/seccomp"},
 		"settings in, a decision out: nothing is asked of the host, nothing is carried out"},
-	{"berth/sandbox/seccomp", []string{"berth/internal/kernel", "berth/internal/nearest"},
-		"filters are computed, and the kernel is asked only whether it takes them"},
 	{"berth/sandbox/exposure", []string{"berth/internal/kernel", "berth/sandbox", "berth/sandbox/seccomp"},
 		"a score is a matter of settings: containers are rendered as units elsewhere"},
 	{"berth/sandbox/seccomp", []string{"berth/internal/kernel", "berth/internal/nearest"},
@@ -59,7 +57,6 @@ var owned = []struct {
 	{"github.com/BurntSushi/toml", "berth/config", "only config reads TOML"},
 	{"github.com/pelletier/go-toml/v2", "berth/config", "only config reads TOML"},
 	{"github.com/seccomp/libseccomp-golang", "berth/sandbox/seccomp", "only seccomp compiles filters"},
-	{"github.com/seccomp/libseccomp-golang", "berth/sandbox/seccomp", "filters are made in one place"},
 	{"github.com/spf13/cobra", "berth/cmd/berth", "the command line is one layer"},
 }
 
