@@ -21,9 +21,10 @@ func splitArgs(cmd *cobra.Command, args []string) (words, command []string) {
 type argument string
 
 const (
-	aFile  argument = "a FILE"
-	aName  argument = "a NAME"
-	aShell argument = "a SHELL"
+	aFile    argument = "a FILE"
+	aName    argument = "a NAME"
+	aProfile argument = "a profile"
+	aShell   argument = "a SHELL"
 )
 
 // check refuses what can be no name of a container: nothing, and paths.
@@ -59,6 +60,19 @@ func exactly(what argument) cobra.PositionalArgs {
 		switch len(args) {
 		case 0:
 			return missing(cmd, string(what))
+		case 1:
+			return what.check(args[0])
+		}
+		return tooMany(cmd, args[1])
+	}
+}
+
+// atMost wants one argument or none.
+func atMost(what argument) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return nil
 		case 1:
 			return what.check(args[0])
 		}

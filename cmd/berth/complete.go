@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"berth/launcher"
+	"berth/profiles"
+	"berth/sandbox"
 	"berth/units"
 
 	"github.com/spf13/cobra"
@@ -84,13 +86,35 @@ func completeSignal(*cobra.Command, []string, string) ([]cobra.Completion, cobra
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeProfileArgument completes the first argument to a profile, and what
+// follows to nothing.
+func completeProfileArgument(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return completeProfile(cmd, args, toComplete)
+}
+
+// completeProfile completes to the names of profiles, each with what it is for,
+// or leaves paths to the shell.
+func completeProfile(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var found []cobra.Completion
+	for _, e := range profileEntries(profiles.Default()) {
+		if strings.HasPrefix(e.Name, toComplete) {
+			found = append(found, cobra.CompletionWithDesc(e.Name, e.Description))
+		}
+	}
+	if len(found) == 0 {
+		return []cobra.Completion{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeProperty completes to systemd's settings, each with what it does.
 func completeProperty(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var found []cobra.Completion
-	for _, name := range units.Names() {
-		if s, err := units.Lookup(name); err == nil {
-			found = append(found, cobra.CompletionWithDesc(name+"=", s.Doc))
-		}
+	for _, name := range slices.Concat(units.Names(), sandbox.Names()) {
+		found = append(found, cobra.CompletionWithDesc(name+"=", aboutSetting(name)))
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

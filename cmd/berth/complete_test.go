@@ -46,6 +46,10 @@ func TestCompletions(t *testing.T) {
 		{"option", []string{"run", "--best"}, "--best-effort\tgo on without what this host can't enforce, with a warning", 1},
 		{"signal", []string{"kill", "-s", ""}, "SIGTERM", 31},
 		{"setting of systemd", []string{"run", "x", "-p", "Mem"}, "MemoryMax=\tmemory at most, then the OOM killer", 0},
+		{"setting of the sandbox", []string{"run", "x", "-p", "ProtectHo"}, "ProtectHome=\t" + aboutSetting("ProtectHome"), 0},
+		{"profile", []string{"run", "--profile", "st"}, "strict\tfor programs that compute: no rights of root, no network, few processes", 1},
+		{"profile to show", []string{"profiles", "sy"}, "system\tfor whole systems with their own init, the default with process.boot", 1},
+		{"nothing after a profile", []string{"profiles", "system", ""}, "", 0},
 		{"shell", []string{"completion", ""}, "fish", 3},
 	}
 	for _, test := range tests {

@@ -51,12 +51,14 @@ type fileOptions struct {
 func (o *fileOptions) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.overrides.Name, "name", "", "call the container `NAME`")
+	f.StringVar(&o.overrides.Profile, "profile", "", "take the profile `PROFILE`, a name or a path, in place of the file's")
 	f.StringArrayVarP(&o.overrides.Set, "property", "p", nil,
-		"let `KEY=VALUE` take the place of what the file says, as process.user=www-data or MemoryMax=1G; for several keys, several times")
+		"let `KEY=VALUE` take the place of what the file says, as process.user=www-data, MemoryMax=1G or ProtectHome=tmpfs; for several keys, several times")
 	f.BoolVar(&o.bestEffort, "best-effort", false, "go on without what this host can't enforce, with a warning")
 	f.BoolVarP(&o.terminal, "terminal", "t", false,
 		"give the payload a terminal, or none with --terminal=false (default: as the file says, else whether berth has one)")
 	_ = cmd.RegisterFlagCompletionFunc("name", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfile)
 	_ = cmd.RegisterFlagCompletionFunc("property", completeProperty)
 }
 

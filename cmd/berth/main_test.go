@@ -60,6 +60,9 @@ func TestWrongArguments(t *testing.T) {
 		"wrong.toml": "nam = \"x\"\n[process]\ncommand = [\"true\"]\nuser = \"a b\"\n",
 		"torn.toml":  "name = \n",
 		"here.toml":  "",
+		"right.toml": "process.command = [\"true\"]\n",
+
+		"profile.toml": "[sandbox]\nProtectHme = true\n",
 	})
 	tests := []struct {
 		name   string
@@ -107,6 +110,23 @@ func TestWrongArguments(t *testing.T) {
 			"berth: cannot kill: \"HPU\" is no signal, did you mean \"SIGHUP\"?\n"},
 		{"an option before the name of logs", []string{"logs", "-f", "web"}, 1,
 			"berth: cannot show the logs: the NAME comes before journalctl's options, as in berth logs web -f\n"},
+		{"two profiles", []string{"profiles", "a", "b"}, 1,
+			"berth: cannot run berth profiles: \"b\" is one argument too many; the usage is berth profiles [OPTION…] [NAME]\n"},
+		{"no profile of that name", []string{"profiles", "strct"}, 1,
+			"berth: cannot find the profile \"strct\": it is not built in, and there is neither /etc/berth/profiles/strct.toml nor /usr/lib/berth/profiles/strct.toml; did you mean \"strict\"?\n"},
+		{"no such profile", []string{"check", "right.toml", "--profile", "./none.toml"}, 1,
+			"--profile ./none.toml: profile: cannot find the profile \"./none.toml\": no such file\n"},
+		{"errors of a file and its profile", []string{"check", "wrong.toml", "--profile", "profile.toml"}, 1, "" +
+			"./profile.toml:2:1: sandbox.ProtectHme: unknown setting: did you mean \"ProtectHome\"?\n" +
+			"wrong.toml:1:1: nam: unknown key, did you mean \"name\"?\n" +
+			"wrong.toml:4:1: process.user: \"a b\" is no valid name of a user\n"},
+		{"a setting in the wrong table", []string{"check", "here.toml", "-p", "sandbox.MemoryMax=1", "-p", "resources.ProtectHome=1"}, 1, "" +
+			"-p resources.ProtectHome=1: resources.ProtectHome: is a sandbox setting: it belongs in [sandbox]\n" +
+			"-p sandbox.MemoryMax=1: sandbox.MemoryMax: is a setting of the unit: it belongs in [resources]\n" +
+			"here.toml: process.command: is required, unless boot = true\n"},
+		{"a setting alone", []string{"check", "here.toml", "-p", "ProtectHome=maybe"}, 1, "" +
+			"-p ProtectHome=maybe: sandbox.ProtectHome: must be no, yes, read-only or tmpfs, not \"maybe\"\n" +
+			"here.toml: process.command: is required, unless boot = true\n"},
 		{"unknown shell", []string{"completion", "tcsh"}, 1,
 			"berth: cannot complete for \"tcsh\": it must be bash, zsh or fish\n"},
 		{"no such file", []string{"check", "./none.toml"}, 1,

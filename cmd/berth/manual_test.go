@@ -66,22 +66,26 @@ func TestFormatExamples(t *testing.T) {
 // TestFormatKeys holds that the keys of the manual exist, in the tables under
 // which it has them.
 func TestFormatKeys(t *testing.T) {
-	table, keys := "", 0
+	table, keys, ofProfile := "", 0, false
 	for line := range strings.Lines(readManual(t)) {
 		if heading, ok := strings.CutPrefix(line, "# "); ok {
-			table = ""
+			table, ofProfile = "", heading == "PROFILES\n"
 			if strings.HasPrefix(heading, `\[`) {
 				table = strings.ReplaceAll(heading, `\`, "")
 			}
 			continue
 		}
-		if table == "[resources]\n" || !strings.HasPrefix(line, "**") || !strings.Contains(line, "** (") {
+		if table == "[resources]\n" || table == "[sandbox]\n" || !strings.HasPrefix(line, "**") || !strings.Contains(line, "** (") {
 			continue
 		}
 		names, _, _ := strings.Cut(line, " (")
 		for key := range strings.SplitSeq(strings.ReplaceAll(names, "*", ""), ", ") {
 			keys++
-			_, err := config.Parse("x.toml", []byte(table+key+" = 1979-05-27\n"), config.Overrides{})
+			text := []byte(table + key + " = 1979-05-27\n")
+			_, err := config.Parse("x.toml", text, config.Overrides{})
+			if ofProfile {
+				_, err = config.ParseProfile("x.toml", text)
+			}
 			if err == nil || strings.Contains(err.Error(), "unknown key") || strings.Contains(err.Error(), "not supported") {
 				t.Errorf("%s%s: %v", table, key, err)
 			}

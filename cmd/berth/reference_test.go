@@ -124,7 +124,7 @@ func TestHelp(t *testing.T) {
 
 // TestListingsAsJSON holds that what lists can also do so for programs.
 func TestListingsAsJSON(t *testing.T) {
-	for _, name := range []string{"ps", "inspect", "check", "plan", "pool", "doctor", "version"} {
+	for _, name := range []string{"ps", "inspect", "check", "plan", "profiles", "pool", "doctor", "version"} {
 		c, _, err := newRoot().Find([]string{name})
 		if err != nil || c.Flags().Lookup("json") == nil {
 			t.Errorf("berth %s has no --json", name)
