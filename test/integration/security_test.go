@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/config"
 	"berth/launcher"
@@ -62,7 +63,7 @@ func compareScores(t *testing.T, h *host.Host, services []scored, assess func(sc
 	want := analyze(t, h, services)
 	overalls := map[string]int{}
 	for i, s := range services {
-		got := summary(assess(s))
+		got := asSystemd(assess(s))
 		overalls[got.Overall]++
 		if diff := cmp.Diff(want[i], got); diff != "" {
 			t.Errorf("%s (-systemd +berth):\n%s%s", s.name, diff, s.text)
@@ -73,8 +74,8 @@ func compareScores(t *testing.T, h *host.Host, services []scored, assess func(sc
 	}
 }
 
-// summary is a report of berth's in the form of systemd's.
-func summary(r exposure.Report) scoreOf {
+// asSystemd is a report of berth's in the form of systemd's.
+func asSystemd(r exposure.Report) scoreOf {
 	s := scoreOf{Overall: fmt.Sprintf("%s %s", r.Exposure, r.Rating), Checks: map[string]checkOf{}}
 	for _, c := range r.Checks {
 		check := checkOf{Name: c.Name, Field: c.Field}
@@ -140,17 +141,6 @@ func readScores(t *testing.T, services []scored, output string) []scoreOf {
 		t.Fatal("systemd scored more than it was asked for")
 	}
 	return scores
-}
-
-// systemdVersion is that of the host's systemd.
-func systemdVersion(t *testing.T, h *host.Host) int {
-	t.Helper()
-	text := shell(t, h, "systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'")
-	version, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return version
 }
 
 // portableProfiles are the profiles of portablectl(1) as services.
@@ -364,8 +354,7 @@ func containerFiles() []string {
 
 // The command prints what its unit is scored with, and fails above a threshold.
 func TestSecurityCommand(t *testing.T) {
-	onEverySuite(t, func(t *testing.T, h *host.Host) {
-		buildBerth(t)
+	withBerth(t, func(t *testing.T, h *host.Host) {
 		writeFile(t, h, "/etc/berth/scored.toml", "process.command = ['sleep', '1000']\nprofile = 'strict'\n")
 		overall := regexp.MustCompile(`Overall exposure level for \S+: (\d\.\d \w+)`)
 		score := func(text string) string {
@@ -393,6 +382,22 @@ func TestSecurityCommand(t *testing.T) {
 			if got := run(t, h, "berth", "security", "--threshold", strconv.Itoa(threshold), "scored"); got.Status != want {
 				t.Errorf("threshold %d: got %+v, want status %d", threshold, got, want)
 			}
+		}
+	})
+}
+
+// A container that runs is known by its name, wherever its file is.
+func TestSecurityOfRunning(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		writeFile(t, h, "/srv/roaming.toml", "process.command = ['sleep', '1000']\nsandbox.KeyringMode = 'shared'\n")
+		began := time.Now().Add(-10 * time.Millisecond)
+		c := &container{begin(t, h, "/bin/sh", "-c", "cd /srv; exec berth run ./roaming.toml"), "roaming", began}
+		c.awaitStart()
+		if text := shell(t, h, "cd /; berth security --unit roaming"); !strings.Contains(text, "\nKeyringMode=shared\n") {
+			t.Errorf("got\n%s", text)
+		}
+		if got := run(t, h, "berth", "security", "resting"); got.Status != 1 {
+			t.Errorf("a container that doesn't run: %+v", got)
 		}
 	})
 }
