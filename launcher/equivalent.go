@@ -133,14 +133,14 @@ func resourceSince(name string) int {
 }
 
 // olderWord puts what an older systemd knows in place of a word that it doesn't
-// know yet: these settings were booleans before they had words.
+// know yet, or doesn't take: these settings were booleans before they had words.
 func olderWord(name, value string, version int) string {
 	switch {
 	case name == "PrivateTmp" && version < 257 && value == "disconnected",
 		name == "ProtectControlGroups" && version < 257 && (value == "private" || value == "strict"),
 		name == "PrivateUsers" && version < 257 && (value == "self" || value == "identity"),
 		name == "PrivateUsers" && version < 258 && value == "full",
-		name == "PrivateUsers" && version < 262 && value == "managed",
+		name == "PrivateUsers" && value == "managed", // which takes no User=
 		name == "ProtectHostname" && version < 258 && value == "private":
 		return "yes"
 	}
@@ -208,7 +208,8 @@ func (e *equivalentUnit) ownNames() {
 
 // binds tells whether something of the host's is mounted at a path or below.
 func (e *equivalentUnit) binds(path string) bool {
-	return slices.ContainsFunc(e.Mounts, func(m config.Mount) bool { return m.Type != "tmpfs" && within(m.Target, path) })
+	return slices.ContainsFunc(e.Mounts, func(m config.Mount) bool { return m.Type != "tmpfs" && within(m.Target, path) }) ||
+		slices.ContainsFunc(e.settings.Binds, func(b sandbox.Bind) bool { return within(b.Target, path) })
 }
 
 // devices: PrivateDevices= also takes capabilities away that open devices, which

@@ -105,6 +105,7 @@ func TestConstruction(t *testing.T) {
 		{"the host's /tmp", "profile='system'\n[[mounts]]\ntype='bind'\nsource='/tmp'\ntarget='/tmp'", 257, "PrivateDevices=yes", "PrivateTmp"},
 		{"a tmpfs for /tmp", "profile='system'\n[[mounts]]\ntype='tmpfs'\ntarget='/tmp'", 257, "PrivateTmp=yes", ""},
 		{"a device of the host", "profile='system'\n[[mounts]]\ntype='bind'\nsource='/dev/fuse'\ntarget='/dev/fuse'", 257, "PrivateTmp=yes", "PrivateDevices"},
+		{"a device by a setting", "profile='system'\nsandbox.BindPaths='/dev/fuse'", 257, "PrivateTmp=yes", "PrivateDevices"},
 		{"all devices", "profile='system'\nresources.DevicePolicy='auto'", 257, "DevicePolicy=auto", "PrivateDevices DevicePolicy=closed"},
 		{"a policy of its own", "profile='system'\nresources.DevicePolicy='strict'", 257, "DevicePolicy=strict PrivateDevices=yes", "DevicePolicy=closed"},
 		{"an older systemd", "profile='system'", 252, "PrivateIPC=yes", "PrivatePIDs ProtectHostname=private ProtectControlGroups=private"},
@@ -192,6 +193,7 @@ func TestOlderWord(t *testing.T) {
 		{"ProtectControlGroups=strict", 252, "yes"},
 		{"ProtectHostname=private", 257, "yes"},
 		{"ProtectHostname=private", 258, "private"},
+		{"PrivateUsers=managed", 262, "yes"},
 		{"ProtectHome=tmpfs", 252, "tmpfs"},
 	}
 	for _, test := range tests {
