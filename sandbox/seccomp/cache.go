@@ -22,7 +22,7 @@ import (
 // else at a start. It is of use to no other program and may be removed at any
 // time; without a usable directory everything works, and is compiled each time.
 type Cache struct {
-	Dir string // made when it isn't there, for the user that berth runs as alone
+	Dir string // made when it isn't there, for the user that berth runs as alone; "": nothing is kept
 }
 
 const (
@@ -37,9 +37,12 @@ const (
 // root, and that no other may write, in a directory of which the same holds. A
 // file that is damaged counts for nothing.
 func (c Cache) Load(layers []Layer) ([]Program, error) {
-	path := filepath.Join(c.Dir, key(layers))
-	if programs, err := read(path); err == nil {
-		return programs, nil
+	path := ""
+	if c.Dir != "" {
+		path = filepath.Join(c.Dir, key(layers))
+		if programs, err := read(path); err == nil {
+			return programs, nil
+		}
 	}
 	programs, err := Compile(layers)
 	if err != nil {
@@ -48,8 +51,8 @@ func (c Cache) Load(layers []Layer) ([]Program, error) {
 	if err := Validate(programs); err != nil {
 		return nil, err
 	}
-	if c.Dir != "" {
-		_ = c.store(path, programs) // the next start compiles again
+	if path != "" {
+		_ = c.store(path, programs) // if it fails, the next start compiles again
 	}
 	return programs, nil
 }

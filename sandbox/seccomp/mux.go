@@ -1,5 +1,7 @@
 package seccomp
 
+import "slices"
+
 // multiplexed returns the rules for the calls of sockets and of System V IPC as
 // socketcall(2) and ipc(2) make them on x86. Those with arguments have none: these
 // two take the arguments from memory, or in another order.
@@ -17,10 +19,10 @@ func multiplexed(l Layer, a abi) []Rule {
 		if err != nil || len(r.Args) > 0 || !stricter(ret, otherwise) {
 			continue
 		}
-		if n := socketCall(r.Call); n > 0 {
+		if n := viaSocketcall(r.Call); n > 0 {
 			rules = append(rules, Rule{Call: "socketcall", Args: []Compare{number(0, n)}, Action: r.Action})
 		}
-		if n, ok := ipcCall(r.Call); ok {
+		if n := viaIPC(r.Call); n > 0 {
 			version := Compare{Arg: 0, Op: Equal, Mask: 0xffff, Value: n} // its upper half is a version
 			rules = append(rules, Rule{Call: "ipc", Args: []Compare{version}, Action: r.Action})
 		}
@@ -28,46 +30,19 @@ func multiplexed(l Layer, a abi) []Rule {
 	return rules
 }
 
-// socketCall returns the number of a call to socketcall(2), of the kernel's
+// viaSocketcall returns the number of a call to socketcall(2), of the kernel's
 // linux/net.h, or 0 for other calls.
-func socketCall(name string) uint64 {
-	for i, call := range [...]string{"socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername",
+func viaSocketcall(name string) uint64 {
+	return 1 + uint64(slices.Index([]string{"socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername",
 		"socketpair", "send", "recv", "sendto", "recvfrom", "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg",
-		"accept4", "recvmmsg", "sendmmsg"} {
-		if call == name {
-			return uint64(i) + 1
-		}
-	}
-	return 0
+		"accept4", "recvmmsg", "sendmmsg"}, name))
 }
 
-// ipcCall returns the number of a call to ipc(2), of the kernel's linux/ipc.h.
-func ipcCall(name string) (uint64, bool) {
-	switch name {
-	case "semop":
-		return 1, true
-	case "semget":
-		return 2, true
-	case "semctl":
-		return 3, true
-	case "semtimedop":
-		return 4, true
-	case "msgsnd":
-		return 11, true
-	case "msgrcv":
-		return 12, true
-	case "msgget":
-		return 13, true
-	case "msgctl":
-		return 14, true
-	case "shmat":
-		return ipcShmat, true
-	case "shmdt":
-		return 22, true
-	case "shmget":
-		return 23, true
-	case "shmctl":
-		return 24, true
-	}
-	return 0, false
+// viaIPC returns the number of a call to ipc(2), of the kernel's linux/ipc.h, or 0
+// for other calls.
+func viaIPC(name string) uint64 {
+	return map[string]uint64{
+		"semop": 1, "semget": 2, "semctl": 3, "semtimedop": 4, "msgsnd": 11, "msgrcv": 12, "msgget": 13, "msgctl": 14,
+		"shmat": ipcShmat, "shmdt": 22, "shmget": 23, "shmctl": 24,
+	}[name]
 }

@@ -8,14 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own returns the part of a program that berth makes without libseccomp, and that
-// runs before libseccomp's: for each ABI the calls in own, which return, and then
-// nothing else may be asked. All others run into what comes after it. The number
-// of calls of an ABI may be large: the way to one is logarithmic.
+// own returns the part of a program that berth makes without libseccomp. It runs
+// before libseccomp's, answers the calls that parts have, and lets all others run
+// into what comes after it. The way to an answer is logarithmic in their number.
 //
-// The kernel remembers of calls that are always allowed that it needn't ask
-// again. It finds out by running the program on number and ABI alone, so these
-// must be decided without a look at arguments. See the kernel's
+// The kernel remembers which calls are always allowed, and runs no filter for
+// them. It finds out by running the program on number and ABI alone, so these are
+// compared before any argument is loaded. See the kernel's
 // seccomp_is_const_allow.
 func own(parts []ownPart) (instructions, error) {
 	byArch := map[uint32]map[uint32]answer{} // x32 has the AUDIT_ARCH of x86-64, and other numbers
