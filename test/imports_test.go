@@ -31,7 +31,7 @@ var rules = []struct {
 		"filters of system calls have a use without the settings that ask for them"},
 	{"berth/learn", []string{"berth/sandbox/seccomp"},
 		"from a recording to settings: who recorded it, and who applies them, is elsewhere"},
-	{"berth/internal/fsguard", nil,
+	{"berth/internal/fsguard", []string{"berth/internal/kernel"},
 		"one BPF program, and which files it lets be opened"},
 	{"berth/internal/unitfile", nil,
 		"a syntax, and no setting"},
