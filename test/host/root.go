@@ -26,12 +26,23 @@ func CacheDir() string {
 // is missing or its recipe has changed. Nobody may write to it. Concurrent
 // callers wait for the one that builds. Progress goes to log.
 func Root(ctx context.Context, s Suite, log io.Writer) (string, error) {
+	return cached(s.Name, s.rootName(), log, func(dir string) error {
+		if err := buildRoot(ctx, s, packages(), dir); err != nil {
+			return err
+		}
+		return configureRoot(dir)
+	})
+}
+
+// cached returns the root in the cache of that file name, which build makes when it
+// is not there: then others of name are outdated.
+func cached(name, file string, log io.Writer, build func(dir string) error) (string, error) {
 	roots := filepath.Join(CacheDir(), "roots")
 	if err := os.MkdirAll(roots, 0o755); err != nil {
 		return "", fmt.Errorf("cannot cache roots: %v", err)
 	}
-	root := filepath.Join(roots, s.rootName())
-	lock, err := lockFile(filepath.Join(roots, s.Name+".lock"), unix.LOCK_EX)
+	root := filepath.Join(roots, file)
+	lock, err := lockFile(filepath.Join(roots, name+".lock"), unix.LOCK_EX)
 	if err != nil {
 		return "", err
 	}
@@ -39,18 +50,18 @@ func Root(ctx context.Context, s Suite, log io.Writer) (string, error) {
 	if _, err := os.Stat(root); err == nil {
 		return root, nil
 	}
-	fmt.Fprintf(log, "building the %s root in %s\n", s.Name, root)
-	building := filepath.Join(roots, s.Name+"-building")
+	fmt.Fprintf(log, "building the %s root in %s\n", name, root)
+	building := filepath.Join(roots, name+"-building")
 	if err := os.RemoveAll(building); err != nil {
 		return "", fmt.Errorf("cannot remove an unfinished root: %v", err)
 	}
-	if err := buildRoot(ctx, s, building); err != nil {
-		return "", fmt.Errorf("cannot build the %s root: %v", s.Name, err)
+	if err := build(building); err != nil {
+		return "", fmt.Errorf("cannot build the %s root: %v", name, err)
 	}
 	if err := os.Rename(building, root); err != nil {
-		return "", fmt.Errorf("cannot keep the %s root: %v", s.Name, err)
+		return "", fmt.Errorf("cannot keep the %s root: %v", name, err)
 	}
-	return root, removeOutdated(root, filepath.Join(roots, s.Name+"-*"))
+	return root, removeOutdated(root, filepath.Join(roots, name+"-*"))
 }
 
 // removeOutdated removes the roots of older recipes. A host still running on
@@ -76,10 +87,11 @@ func excludedPaths() []string {
 	return []string{"/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/lib/x86_64-linux-gnu/gconv/*"}
 }
 
-func buildRoot(ctx context.Context, s Suite, dir string) error {
+// buildRoot unpacks Debian with these packages.
+func buildRoot(ctx context.Context, s Suite, packages []string, dir string) error {
 	args := []string{
 		"--quiet", "--mode=root", "--format=directory", "--variant=minbase",
-		"--include=" + strings.Join(packages(), ","),
+		"--include=" + strings.Join(packages, ","),
 	}
 	for _, option := range append(machineAptOptions(ctx), s.aptOptions...) {
 		args = append(args, "--aptopt="+option)
@@ -98,7 +110,7 @@ func buildRoot(ctx context.Context, s Suite, dir string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("mmdebstrap: %v\n%s", err, messages.Bytes())
 	}
-	return configureRoot(dir)
+	return nil
 }
 
 // configureRoot makes a freshly unpacked root one that boots in a namespace.

@@ -104,7 +104,10 @@ func (s Suite) recipe() string {
 }
 
 // rootName is the file name of the suite's cached root.
-func (s Suite) rootName() string {
-	sum := sha256.Sum256([]byte(s.recipe()))
-	return s.Name + "-" + hex.EncodeToString(sum[:6])
+func (s Suite) rootName() string { return s.Name + "-" + hash(s.recipe()) }
+
+// hash shortens a recipe to what tells it from others.
+func hash(recipe string) string {
+	sum := sha256.Sum256([]byte(recipe))
+	return hex.EncodeToString(sum[:6])
 }
