@@ -128,13 +128,14 @@ const mostNames = 12
 // cover finds a filter that allows the calls that are needed: see the package
 // comment.
 func cover(needed []string, groups []group) callFilter {
-	f := coverBySmall(needed, groups)
-	if len(f.names) > mostNames {
-		if g := coverByService(needed, groups); len(g.names) < len(f.names) {
-			return g
-		}
+	small := coverBySmall(needed, groups)
+	if len(small.names) <= mostNames {
+		return small
 	}
-	return f
+	if service := coverByService(needed, groups); len(service.names) < len(small.names) {
+		return service
+	}
+	return small
 }
 
 // coverBySmall adds group to group.
@@ -173,10 +174,11 @@ func coverBySmall(needed []string, groups []group) callFilter {
 	return f
 }
 
-// coverByService takes the groups out of @system-service that aren't needed.
+// coverByService takes the groups out of @system-service that aren't needed, and
+// privileged ones that are hardly: then what is needed of those is named.
 func coverByService(needed []string, groups []group) callFilter {
 	f := callFilter{groups: []string{systemService}}
-	left := setOf(needed)
+	wanted, left := setOf(needed), setOf(needed)
 	var service, standard group
 	for _, g := range groups {
 		switch g.name {
@@ -186,13 +188,22 @@ func coverByService(needed []string, groups []group) callFilter {
 			standard = g
 		}
 	}
-	wanted := setOf(needed)
-	left.remove(service.calls)
+	wanted.remove(standard.calls)
 	left.remove(standard.calls)
+	left.remove(service.calls)
 	for _, g := range groups {
-		inside := g.calls.count(service.calls)
-		if g.name != systemService && inside > 0 && g.calls.count(wanted) == 0 && g.calls.count(standard.calls) == 0 {
-			f.without = append(f.without, g.name)
+		if g.name == systemService || g.calls.count(service.calls) == 0 || g.calls.count(standard.calls) > 0 {
+			continue
+		}
+		n := g.calls.count(wanted)
+		if n > 0 && (!g.privileged || 3*n >= len(g.calls)) {
+			continue
+		}
+		f.without = append(f.without, g.name)
+		for call := range g.calls {
+			if wanted[call] {
+				left[call] = true
+			}
 		}
 	}
 	f.names = slices.Sorted(maps.Keys(left))
