@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"berth/test/require"
 )
 
 // cached fills a cache, and returns the layers, the programs and the file.
@@ -64,11 +66,6 @@ func TestCacheTrustsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root := func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("needs root")
-		}
-	}
 	tests := []struct {
 		name string
 		do   func(t *testing.T, dir, file string)
@@ -76,8 +73,8 @@ func TestCacheTrustsNobody(t *testing.T) {
 		{"others may write the file", func(t *testing.T, _, file string) { must(t, os.Chmod(file, 0o602)) }},
 		{"the group may write the file", func(t *testing.T, _, file string) { must(t, os.Chmod(file, 0o620)) }},
 		{"others may write the directory", func(t *testing.T, dir, _ string) { must(t, os.Chmod(dir, 0o777)) }},
-		{"another's file", func(t *testing.T, _, file string) { root(t); must(t, os.Chown(file, 1234, 0)) }},
-		{"another's directory", func(t *testing.T, dir, _ string) { root(t); must(t, os.Chown(dir, 1234, 0)) }},
+		{"another's file", func(t *testing.T, _, file string) { require.Root(t); must(t, os.Chown(file, 1234, 0)) }},
+		{"another's directory", func(t *testing.T, dir, _ string) { require.Root(t); must(t, os.Chown(dir, 1234, 0)) }},
 		{"a symlink", func(t *testing.T, dir, file string) {
 			must(t, os.Rename(file, file+"x"))
 			must(t, os.Symlink(file+"x", file))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"berth/test/bpf"
+	"berth/test/require"
 )
 
 // harmless are calls that do no harm where they are allowed, with arguments that
@@ -38,9 +39,11 @@ func TestKernel(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the program that makes the calls is for x86-64")
 	}
+	gcc, err := exec.LookPath("gcc")
+	require.That(t, err == nil, "gcc")
 	caller := filepath.Join(t.TempDir(), "caller")
-	if out, err := exec.Command("gcc", "-static", "-O1", "-o", caller, "testdata/caller.c").CombinedOutput(); err != nil {
-		t.Skipf("cannot build the program that makes the calls: %v\n%s", err, out)
+	if out, err := exec.Command(gcc, "-static", "-O1", "-o", caller, "testdata/caller.c").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the program that makes the calls: %v\n%s", err, out)
 	}
 	tests := map[string][]Layer{
 		"RestrictNamespaces":       Namespaces(0),
