@@ -115,7 +115,10 @@ static long open_as_other(const struct try *t)
 	char path[64], *end = append(path, "/proc/");
 	end = t->a ? append_number(end, parent) : append(end, "1");
 	append(end, t->path);
-	long result = call(__NR_setresuid, NOBODY, NOBODY, NOBODY);
+	/* The group of root sees all where hidepid= names no other. */
+	long result = call(__NR_setresgid, NOBODY, NOBODY, NOBODY);
+	if (result == 0)
+		result = call(__NR_setresuid, NOBODY, NOBODY, NOBODY);
 	if (result < 0)
 		return result;
 	result = open_file(path, O_RDONLY, 0);

@@ -166,10 +166,10 @@ static void add_writes(void)
 static void add_reads(void)
 {
 	static const char *const directories[] = {
-		"/", "/boot", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/proc/1/fd", "/proc/sys", "/proc/bus",
+		"/", "/dev", "/etc", "/home", "/opt", "/proc/1/fd", "/proc/sys", "/proc/bus",
 		"/proc/fs", "/proc/irq", "/root", "/run", "/run/credentials", "/run/systemd", "/run/user", "/srv",
 		"/srv/probe", "/srv/probe/inner", "/srv/probe/other", "/sys", "/sys/fs/bpf", "/sys/fs/cgroup", "/tmp",
-		"/usr", "/usr/lib/modules", "/var/lib", "/var/lib/private", "/var/log", "/var/tmp",
+		"/usr", "/usr/lib/modules", "/var/lib", "/var/log", "/var/tmp",
 	};
 	static const char *const files[] = {
 		"/srv/probe/data", "/srv/probe/inner/data", "/srv/probe/other/data", "/etc/passwd", "/etc/shadow",

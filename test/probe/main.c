@@ -14,6 +14,17 @@ static void leave_no_core(void)
 	}
 }
 
+/* Parent and child take turns: on one CPU neither waits for another to wake up. */
+static void stay_on_this_cpu(void)
+{
+	unsigned long cpus[16] = {0};
+	unsigned cpu = 0;
+	if (call(__NR_getcpu, &cpu, 0, 0) < 0 || cpu >= sizeof(cpus) * 8)
+		return;
+	cpus[cpu / 64] = 1UL << cpu % 64;
+	call(__NR_sched_setaffinity, 0, sizeof(cpus), cpus);
+}
+
 static void make_tries(void)
 {
 	add_files();
@@ -30,25 +41,28 @@ static void make_tries(void)
 }
 
 /* The arguments are the links of the host's /proc/1/ns, to tell its namespaces
- * from others; before them, filters-only leaves out the tries. exec-ok makes it
- * end at once, to see whether a copy can run. */
+ * from others; before them, filters-only or state-only leaves out the rest. exec-ok
+ * makes it end at once, to see whether a copy can run. */
 void begin(long *stack)
 {
 	long argc = stack[0];
 	char **argv = (char **)(stack + 1);
 	if (argc > 1 && equal(argv[1], "exec-ok"))
 		call(__NR_exit_group, 0);
-	int everything = argc < 2 || !equal(argv[1], "filters-only");
-	if (everything) {
+	int filters_only = argc > 1 && equal(argv[1], "filters-only");
+	int state_only = argc > 1 && equal(argv[1], "state-only");
+	if (!filters_only) {
 		print_environment(argv + argc + 1);
 		print_namespaces(argv + 1);
 		print_state();
 		flush();
 	}
 	leave_no_core();
-	trace_calls();
+	stay_on_this_cpu();
+	if (!state_only)
+		trace_calls();
 	flush();
-	if (everything)
+	if (!filters_only && !state_only)
 		make_tries();
 	put_line("probe end", "ok");
 	flush();
