@@ -19,8 +19,12 @@ import (
 // TestMain lets the test program be what is traced: its first argument names a
 // payload.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "payload" {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "payload":
 		os.Exit(payload(os.Args[2]))
+	case len(os.Args) > 2 && os.Args[1] == "listened":
+		fmt.Fprintln(os.Stderr, becomeListened(os.Args[2:]))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -48,6 +52,16 @@ func payload(name string) int {
 		}
 	case "chown":
 		err = os.Lchown(os.Getenv("TMPDIR"), 1, 1)
+	case "what fails":
+		for _, there := range []string{"/", "/etc"} {
+			if err := os.Mkdir(there, 0o755); !errors.Is(err, os.ErrExist) {
+				return 1
+			}
+		}
+		if _, err := os.Open("missing"); !errors.Is(err, os.ErrNotExist) {
+			return 1
+		}
+		err = os.Mkdir("new", 0o755)
 	case "rename":
 		for _, dir := range []string{"a", "b"} {
 			if err == nil {
@@ -233,6 +247,22 @@ func TestPaths(t *testing.T) {
 	}
 	if !slices.ContainsFunc(s.uses, func(u Use) bool { return u.Access == Map && strings.Contains(u.Path, "/libc") }) {
 		t.Errorf("no libc mapped in %+v", s.uses)
+	}
+}
+
+// What fails changes nothing.
+func TestWhatFails(t *testing.T) {
+	s, dir := recordPayload(t, "what fails")
+	checkWhatFails(t, s, dir)
+}
+
+func checkWhatFails(t *testing.T, s seen, dir string) {
+	t.Helper()
+	if s.used("/etc", Entry) || s.used("/", Entry) || s.used(filepath.Join(dir, "missing"), Open) {
+		t.Errorf("what failed is told: %+v", s.uses)
+	}
+	if !s.used(filepath.Join(dir, "new"), Entry) {
+		t.Errorf("%s/new is missing in %+v", dir, s.uses)
 	}
 }
 
