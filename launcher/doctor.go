@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,12 +18,12 @@ import (
 // Report is what a host can do and can't.
 type Report struct {
 	Rows       []Row        `json:"rows"`
-	Unenforced []Unenforced `json:"unenforced"` // what of [resources] has no effect here, by reason
+	Unenforced []Unenforced `json:"unenforced"` // settings that can't be enforced here, by reason
 }
 
 // Row is one thing that was looked at.
 type Row struct {
-	Subject string  `json:"subject"` // kernel, ID-mapped mounts, cgroups, systemd, IDs
+	Subject string  `json:"subject"` // kernel, sandbox, ID-mapped mounts, cgroups, systemd, IDs
 	Name    string  `json:"name"`
 	State   Verdict `json:"state"`
 	Detail  string  `json:"detail,omitempty"` // what was found; unless yes: why, and what to do
@@ -38,7 +39,8 @@ const (
 	VerdictUnknown Verdict = "unknown" // can't be found out without root
 )
 
-// Unenforced are settings of [resources] that a start refuses on this host.
+// Unenforced are settings of [resources] and [sandbox] that a start refuses on
+// this host.
 type Unenforced struct {
 	Reason   string   `json:"reason"`
 	Settings []string `json:"settings"`
@@ -61,6 +63,7 @@ func Doctor(ctx context.Context) (*Report, error) {
 	}
 	d := &doctor{ctx: ctx, root: unix.Geteuid() == 0, mountList: mounts}
 	d.kernel()
+	d.sandbox()
 	d.idmaps()
 	d.cgroups()
 	d.systemd(systemd)
@@ -171,8 +174,7 @@ func (d *doctor) unenforced() []Unenforced {
 	if d.host.SystemdVersion == 0 {
 		d.host.SystemdVersion = 1 << 30 // not known: nothing is said about it
 	}
-	var list []Unenforced
-	index := map[string]int{}
+	var list byReason
 	for _, name := range units.Names() {
 		setting, err := units.Lookup(name)
 		if err != nil {
@@ -182,18 +184,26 @@ func (d *doctor) unenforced() []Unenforced {
 		if reason == "" && setting.BPF && d.bpf != nil {
 			reason = fmt.Sprintf("this kernel takes no BPF programs for cgroups (%v)", d.bpf)
 		}
-		if reason == "" {
-			continue
+		if reason != "" {
+			list.add(reason, name)
 		}
-		i, known := index[reason]
-		if !known {
-			i = len(list)
-			index[reason] = i
-			list = append(list, Unenforced{Reason: reason})
-		}
-		list[i].Settings = append(list[i].Settings, name)
+	}
+	for _, p := range d.sandboxProblems() {
+		list.add(p.Reason, p.Setting)
 	}
 	return list
+}
+
+// byReason has each reason once.
+type byReason []Unenforced
+
+func (l *byReason) add(reason, setting string) {
+	i := slices.IndexFunc(*l, func(u Unenforced) bool { return u.Reason == reason })
+	if i < 0 {
+		i = len(*l)
+		*l = append(*l, Unenforced{Reason: reason})
+	}
+	(*l)[i].Settings = append((*l)[i].Settings, setting)
 }
 
 // readLine returns the first line of a file, "" where there is none.

@@ -124,7 +124,6 @@ func (d *doctor) securityModules() {
 		d.row("security modules", VerdictUnknown, "%v, and securityfs is not mounted", err)
 	} else {
 		d.row("security modules", VerdictYes, "%s", strings.Join(modules, ", "))
-		d.has("BPF security module", slices.Contains(modules, "bpf"), "nothing depends on it yet: boot with bpf in lsm=")
 	}
 	if abi, err := kernel.LandlockABI(); err != nil {
 		d.row("Landlock", VerdictNo, "nothing depends on it yet: boot with landlock in lsm= (%v)", err)

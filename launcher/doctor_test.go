@@ -38,7 +38,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s: %s without a reason", row.Name, row.State)
 		}
 	}
-	want := []string{"kernel", "ID-mapped mounts", "cgroups", "systemd", "IDs"}
+	want := []string{"kernel", "sandbox", "ID-mapped mounts", "cgroups", "systemd", "IDs"}
 	if diff := cmp.Diff(want, subjects); diff != "" {
 		t.Errorf("subjects (-want +got)\n%s", diff)
 	}
@@ -112,10 +112,11 @@ func TestDoctorUnenforced(t *testing.T) {
 		return m
 	}
 	all := []string{"cpu", "cpuset", "io", "memory", "pids"}
-	if got := reasons(doctor{host: Host{SystemdVersion: 999, Controllers: all}}); len(got) != 0 {
+	nodes := map[int][]int{0: {0}}
+	if got := reasons(doctor{host: Host{SystemdVersion: 999, Controllers: all, BPFLSM: true, Nodes: nodes}}); len(got) != 0 {
 		t.Errorf("a host that has everything can't enforce %v", got)
 	}
-	if got := reasons(doctor{host: Host{Controllers: all}}); len(got) != 0 {
+	if got := reasons(doctor{host: Host{Controllers: all, BPFLSM: true, Nodes: nodes}}); len(got) != 0 {
 		t.Errorf("a systemd of unknown version is said not to have %v", got)
 	}
 	got := reasons(doctor{host: Host{SystemdVersion: 252, Controllers: all[1:]}, bpf: unix.EINVAL})
@@ -123,10 +124,15 @@ func TestDoctorUnenforced(t *testing.T) {
 		"this host has no cpu controller in its unified cgroup hierarchy":  "CPUQuota",
 		"needs systemd 253 or later, this is 252":                          "MemoryZSwapMax",
 		"this kernel takes no BPF programs for cgroups (invalid argument)": "IPAddressDeny",
+		`this kernel doesn't let BPF programs decide (no "bpf" in lsm=)`:   "RestrictFileSystems",
+		"this host has no NUMA nodes":                                      "NUMAMask",
 	} {
 		if !slices.Contains(got[reason], setting) {
 			t.Errorf("%q lists %v, not %s", reason, got[reason], setting)
 		}
+	}
+	if with253 := got["needs systemd 253 or later, this is 252"]; !slices.Contains(with253, "LogFilterPatterns") {
+		t.Errorf("of systemd 253 are %v", with253)
 	}
 	if got := (&doctor{}).unenforced(); got != nil {
 		t.Errorf("without the unified hierarchy there is nothing to enforce, but %v", got)
@@ -201,7 +207,7 @@ IDs
   unknown  blocks                    needs root
   limited  user.max_user_namespaces  3
 
-settings of [resources] without effect here; --best-effort goes on without them
+settings that can't be enforced here; --best-effort goes on without them
   no memory controller:
     MemoryMax MemoryHigh
 `

@@ -36,7 +36,7 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 		text.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	if len(r.Unenforced) > 0 {
-		text.WriteString("\nsettings of [resources] without effect here; --best-effort goes on without them\n")
+		text.WriteString("\nsettings that can't be enforced here; --best-effort goes on without them\n")
 	}
 	for _, u := range r.Unenforced {
 		fmt.Fprintf(text, "  %s:\n", plain(u.Reason))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"berth/internal/fsguard"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
 
@@ -141,6 +142,13 @@ func (x *execution) join() error {
 		return err
 	}
 	defer cgroup.Close()
+	guard, err := fsguard.Of(cgroup)
+	if err != nil {
+		return cannot("enter the container", err)
+	}
+	if guard != nil {
+		defer guard.Close()
+	}
 	first := 0
 	if !x.state.Users.MapRoot {
 		first = 1
@@ -151,7 +159,7 @@ func (x *execution) join() error {
 		// enter.c expects the leader behind the socket and the setup.
 		Files: append(x.session.streams.child[:], end, setup, x.leader),
 		Sys: &syscall.SysProcAttr{
-			UseCgroupFD: true, CgroupFD: int(cgroup.Fd()),
+			UseCgroupFD: guard == nil, CgroupFD: int(cgroup.Fd()),
 			Setsid: true, Pdeathsig: syscall.SIGKILL,
 		},
 	}
@@ -174,8 +182,10 @@ func (x *execution) join() error {
 		return cannot("enter the container", err)
 	}
 	x.helper = nil
-	x.child, err = os.FindProcess(m.PID)
-	return err
+	if x.child, err = os.FindProcess(m.PID); err != nil || guard == nil {
+		return err
+	}
+	return enterGuarded(guard, m.PID, cgroup)
 }
 
 // namespaces are all that a container can have of its own. One that it shares

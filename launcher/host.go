@@ -20,7 +20,7 @@ import (
 type Host struct {
 	SystemdVersion int               //
 	MDWE           bool              // the kernel has PR_SET_MDWE, Linux 6.3
-	BPFLSM         bool              // BPF programs can be security modules here
+	BPFLSM         bool              // RestrictFileSystems= can be enforced; false where it isn't given
 	Nodes          map[int][]int     // the CPUs of each NUMA node, where settings are about them
 	Controllers    []string          // cgroup v2 controllers that units can have
 	Sources        map[string]Source // what the file names on the host, by path
@@ -61,7 +61,8 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 	if c.Root.Directory == "" {
 		h.OSMounts, h.HiddenTargets = osMounts(), hiddenTargets()
 	}
-	h.MDWE, h.BPFLSM = kernel.HasMDWE(), bpfLSM()
+	h.MDWE = kernel.HasMDWE()
+	h.BPFLSM = settings.RestrictFileSystems.Set && canRestrictFileSystems()
 	if slices.ContainsFunc(c.Sandbox, func(s config.Setting) bool { return s.Name == "NUMAMask" || s.Name == "CPUAffinity" }) {
 		if h.Nodes, err = kernel.NUMANodes(); err != nil {
 			return h, err
@@ -89,13 +90,6 @@ func installedSystemd() int {
 		}
 	}
 	return 0
-}
-
-// bpfLSM tells whether "bpf" is among the active security modules. Without
-// securityfs nobody can tell, and attaching a program is what decides.
-func bpfLSM() bool {
-	data, err := os.ReadFile("/sys/kernel/security/lsm")
-	return err != nil || slices.Contains(strings.Split(strings.TrimSpace(string(data)), ","), "bpf")
 }
 
 // sourcesOf lists the host's paths in a file.

@@ -10,7 +10,7 @@ import (
 
 // masks are what stands in for what is hidden.
 type masks struct {
-	null, empty     *os.File // /dev/null, and an empty directory that nobody can write
+	nothing, empty  *os.File // an empty file and an empty directory that nobody can write
 	noFile, nowhere *os.File // a file and a directory without any permission
 }
 
@@ -27,11 +27,11 @@ func (s *stage) maskFor(target *os.File, quiet bool) (*os.File, error) {
 	case quiet && dir:
 		return s.once(&m.empty, s.emptyDir)
 	case quiet:
-		return s.once(&m.null, func() (*os.File, error) { return kernel.OpenPath("/dev/null") })
+		return s.once(&m.nothing, func() (*os.File, error) { return s.alone(kernel.MakeFileIn, 0o444) })
 	case dir:
-		return s.once(&m.nowhere, func() (*os.File, error) { return s.forbidden(kernel.MakeDirIn) })
+		return s.once(&m.nowhere, func() (*os.File, error) { return s.alone(kernel.MakeDirIn, 0) })
 	}
-	return s.once(&m.noFile, func() (*os.File, error) { return s.forbidden(kernel.MakeFileIn) })
+	return s.once(&m.noFile, func() (*os.File, error) { return s.alone(kernel.MakeFileIn, 0) })
 }
 
 func (s *stage) once(mask **os.File, make func() (*os.File, error)) (*os.File, error) {
@@ -42,8 +42,8 @@ func (s *stage) once(mask **os.File, make func() (*os.File, error)) (*os.File, e
 	return *mask, err
 }
 
-// forbidden makes a file or directory without any permission.
-func (s *stage) forbidden(make func(dir *os.File, name string, mode uint32) (*os.File, error)) (*os.File, error) {
+// alone makes an empty file or directory on a file system of its own.
+func (s *stage) alone(make func(dir *os.File, name string, mode uint32) (*os.File, error), mode uint32) (*os.File, error) {
 	const attrs = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NODEV
 	mnt, err := kernel.NewFS("tmpfs", attrs, kernel.Option{Key: "mode", Value: "755"}, kernel.Option{Key: "nr_inodes", Value: "2"})
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *stage) forbidden(make func(dir *os.File, name string, mode uint32) (*os
 	if _, err := s.park(mnt); err != nil {
 		return nil, err
 	}
-	return make(mnt, "forbidden", 0)
+	return make(mnt, "mask", mode)
 }
 
 // emptyDir has no room for a file even where its mount is writable.
@@ -68,7 +68,7 @@ func (s *stage) emptyDir() (*os.File, error) {
 }
 
 func (m *masks) close() {
-	for _, f := range []*os.File{m.null, m.empty, m.noFile, m.nowhere} {
+	for _, f := range []*os.File{m.nothing, m.empty, m.noFile, m.nowhere} {
 		if f != nil {
 			f.Close()
 		}

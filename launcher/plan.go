@@ -6,6 +6,7 @@ import (
 
 	"berth/config"
 	"berth/idpool"
+	"berth/internal/fsguard"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
 	"berth/sandbox"
@@ -22,9 +23,10 @@ type Plan struct {
 	Unit        Unit               `json:"unit"`
 	Users       Users              `json:"users"`
 	Root        Root               `json:"root"`
-	Mounts      []Mount            `json:"mounts"` // in the order in which they are made
-	Rules       []sandbox.PathRule `json:"rules"`  // what paths may be used for
-	Filter      []seccomp.Layer    `json:"filter"` // of system calls
+	Mounts      []Mount            `json:"mounts"`                 // in the order in which they are made
+	Rules       []sandbox.PathRule `json:"rules"`                  // what paths may be used for
+	Filter      []seccomp.Layer    `json:"filter"`                 // of system calls
+	FileSystems *fsguard.Rule      `json:"file_systems,omitempty"` // whose files may be opened; nil: all
 	Network     string             `json:"network"`
 	StopSignal  int                `json:"stop_signal"`
 	Log         Log                `json:"log"`
@@ -88,6 +90,7 @@ func MakePlan(c *config.Container, host Host, block idpool.Block, o Options) (*P
 	d.unit()
 	d.root()
 	d.mounts()
+	d.fileSystems()
 	d.process()
 	d.log()
 	if len(d.errors) > 0 {

@@ -66,7 +66,8 @@ func at(rules []sandbox.PathRule, path string) use {
 type cover struct {
 	path string // absolute
 	use
-	quiet bool // inaccessible, and looks empty rather than forbidden
+	quiet   bool // inaccessible, and looks empty rather than forbidden
+	loosens bool // allows what holds above it doesn't: only as far as the mount did by itself
 }
 
 // covers lists what is put onto a mount's tree, outermost first: what rules say
@@ -94,6 +95,7 @@ func covers(rules []sandbox.PathRule, top string, targets []string) []cover {
 		c.quiet = c.access == sandbox.Inaccessible && !slices.ContainsFunc(rules, func(r sandbox.PathRule) bool {
 			return r.Setting != "" && r.Access == sandbox.Inaccessible && within(path, r.Path)
 		})
+		c.loosens = c.writable() && !outer.writable() || c.exec != sandbox.NoExec && outer.exec == sandbox.NoExec
 		above = append(above, c)
 		list = append(list, c)
 	}

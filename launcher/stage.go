@@ -145,11 +145,15 @@ func (s *stage) afterCgroup() (err error) {
 
 // makeTree makes one mount, and its mount point.
 func (s *stage) makeTree(m Mount) error {
-	mnt, err := s.make(m)
+	writable := m
+	if m.Type == "tmpfs" { // what is mounted on it needs its place; the rules make it read-only
+		writable.Flags = slices.DeleteFunc(slices.Clone(m.Flags), func(f string) bool { return f == "ro" })
+	}
+	mnt, err := s.make(writable)
 	if err != nil {
 		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
 	}
-	t := &tree{target: m.Target, mnt: mnt, base: m, sealed: slices.Contains(m.Flags, "ro")}
+	t := &tree{target: m.Target, mnt: mnt, base: m, sealed: slices.Contains(writable.Flags, "ro")}
 	if name, err := s.canonical(m.Target); err == nil || errors.Is(err, unix.ENOENT) {
 		t.target = name
 	}

@@ -288,6 +288,9 @@ func (s *start) enterScope() error {
 	if err := s.introduceLog(cgroup); err != nil {
 		return err
 	}
+	if err := s.guardFiles(dir); err != nil {
+		return err
+	}
 	s.stage.cgroup = cgroup
 	if err := s.stage.afterCgroup(); err != nil {
 		return err

@@ -21,14 +21,16 @@ type tree struct {
 	mnt    *os.File // nil: not made yet
 	sealed bool     // nothing may be made in it
 	base   Mount
+
+	unruled *os.File // a copy of it without what rules say, where something needs it
 }
 
 // treeOf returns the innermost tree that a path without symlinks lies in, and
-// the path in it.
+// the path in it. Of two on one path the later one covers the other.
 func (s *stage) treeOf(name string) (*tree, string) {
 	found := s.trees[0] // the root
 	for _, t := range s.trees {
-		if within(name, t.target) && len(t.target) > len(found.target) {
+		if within(name, t.target) && len(t.target) >= len(found.target) {
 			found = t
 		}
 	}
@@ -43,7 +45,7 @@ func (s *stage) treeOf(name string) (*tree, string) {
 func (s *stage) followRules() error {
 	for _, r := range s.plan.Rules {
 		name, err := s.canonical(r.Path)
-		if errors.Is(err, unix.ENOENT) {
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 			if r.Optional {
 				continue
 			}
@@ -103,25 +105,31 @@ func (s *stage) canonical(name string) (string, error) {
 
 // applyRules carries out what the rules say of one tree.
 func (s *stage) applyRules(t *tree) error {
-	e := at(s.rules, t.target)
-	top := kernel.Attr{Recursive: t.base.Recursive}
-	if e.access == sandbox.ReadOnly {
-		top.Set |= unix.MOUNT_ATTR_RDONLY
+	list := covers(s.rules, t.target, s.targets())
+	dir, err := kernel.IsDir(t.mnt)
+	if err != nil {
+		return err
 	}
-	if e.exec == sandbox.NoExec {
-		top.Set |= unix.MOUNT_ATTR_NOEXEC
+	if !dir {
+		list = nil
 	}
+	if len(list) > 0 {
+		if _, err := s.park(t.mnt); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(list, func(c cover) bool { return c.loosens }) {
+		if t.unruled, err = s.copyOf(t.mnt); err != nil {
+			return err
+		}
+		defer t.unruled.Close()
+	}
+	top := attributesOf(at(s.rules, t.target))
+	top.Recursive = t.base.Recursive
 	if top.Set != 0 {
 		if err := kernel.SetAttr(t.mnt, top); err != nil {
 			return err
 		}
-	}
-	list := covers(s.rules, t.target, s.targets())
-	if len(list) == 0 {
-		return nil
-	}
-	if _, err := s.park(t.mnt); err != nil {
-		return err
 	}
 	for _, c := range list {
 		if err := s.cover(t, c); err != nil {
@@ -129,6 +137,31 @@ func (s *stage) applyRules(t *tree) error {
 		}
 	}
 	return nil
+}
+
+// copyOf clones a parked mount, and parks that as well.
+func (s *stage) copyOf(mnt *os.File) (*os.File, error) {
+	copied, err := clone(mnt, unix.AT_RECURSIVE, kernel.Attr{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.park(copied); err != nil {
+		copied.Close()
+		return nil, err
+	}
+	return copied, nil
+}
+
+// attributesOf are the mount attributes that a use comes to.
+func attributesOf(u use) kernel.Attr {
+	a := kernel.Attr{}
+	if u.access == sandbox.ReadOnly {
+		a.Set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if u.exec == sandbox.NoExec {
+		a.Set |= unix.MOUNT_ATTR_NOEXEC
+	}
+	return a
 }
 
 func (s *stage) targets() []string {
@@ -142,7 +175,8 @@ func (s *stage) targets() []string {
 // cover puts one thing onto a tree. A path that has been seen lies in the
 // innermost tree; the one below that may have nothing there to protect.
 func (s *stage) cover(t *tree, c cover) error {
-	target, err := kernel.OpenPlain(t.mnt, strings.TrimPrefix(c.path[len(t.target):], "/"))
+	name := strings.TrimPrefix(c.path[len(t.target):], "/")
+	target, err := kernel.OpenPlain(t.mnt, name)
 	if innermost, _ := s.treeOf(c.path); err != nil && innermost != t {
 		return nil
 	}
@@ -150,7 +184,7 @@ func (s *stage) cover(t *tree, c cover) error {
 		return fmt.Errorf("it has changed just now: %w", err)
 	}
 	defer target.Close()
-	over, err := s.coverOf(t, target, c)
+	over, err := s.coverOf(t, target, name, c)
 	if err != nil {
 		return err
 	}
@@ -158,9 +192,10 @@ func (s *stage) cover(t *tree, c cover) error {
 	return kernel.Attach(over, target)
 }
 
-// coverOf clones what goes onto a target: a mask, or the target itself with
-// other attributes.
-func (s *stage) coverOf(t *tree, target *os.File, c cover) (*os.File, error) {
+// coverOf clones what goes onto a target: a mask, or the target itself. Nothing
+// is ever taken from a mount's attributes: what is loosened is cloned from the
+// tree as it was, in which a mount of the host's may be read-only by itself.
+func (s *stage) coverOf(t *tree, target *os.File, name string, c cover) (*os.File, error) {
 	if c.access == sandbox.Inaccessible {
 		mask, err := s.maskFor(target, c.quiet)
 		if err != nil {
@@ -168,24 +203,17 @@ func (s *stage) coverOf(t *tree, target *os.File, c cover) (*os.File, error) {
 		}
 		return clone(mask, 0, attributes([]string{"ro", "nosuid", "noexec"}))
 	}
-	a := kernel.Attr{}
-	set := func(on bool, flag uint64, name string) {
-		switch {
-		case on:
-			a.Set |= flag
-		case !slices.Contains(t.base.Flags, name): // what the mount itself has stays
-			a.Clear |= flag
-		}
+	a := attributesOf(c.use)
+	if slices.Contains(t.base.Flags, "ro") { // which a tmpfs becomes by its rule only
+		a.Set |= unix.MOUNT_ATTR_RDONLY
 	}
-	set(c.access == sandbox.ReadOnly, unix.MOUNT_ATTR_RDONLY, "ro")
-	set(c.exec == sandbox.NoExec, unix.MOUNT_ATTR_NOEXEC, "noexec")
-	over, err := clone(target, unix.AT_RECURSIVE, kernel.Attr{Set: a.Set})
-	if err != nil || a.Clear == 0 {
-		return over, err
+	if !c.loosens {
+		return clone(target, unix.AT_RECURSIVE, a)
 	}
-	if err := kernel.SetAttr(over, kernel.Attr{Clear: a.Clear}); err != nil {
-		over.Close()
-		return nil, err
+	unruled, err := kernel.OpenPlain(t.unruled, name)
+	if err != nil {
+		return nil, fmt.Errorf("it has changed just now: %w", err)
 	}
-	return over, nil
+	defer unruled.Close()
+	return clone(unruled, unix.AT_RECURSIVE, a)
 }

@@ -25,7 +25,11 @@ func (d *deciding) filter() {
 	add(s.RestrictRealtime, seccomp.Realtime)
 	add(s.RestrictSUIDSGID, seccomp.SUIDSGID)
 	if s.RestrictNamespaces.Set {
-		d.Filter = append(d.Filter, seccomp.Namespaces(s.RestrictNamespaces.Allowed)...)
+		allowed := s.RestrictNamespaces.Allowed
+		if d.SystemdVersion < 258 && seccomp.Namespaces(allowed) != nil {
+			allowed &^= unix.CLONE_NEWTIME // which it doesn't know, and so doesn't allow
+		}
+		d.Filter = append(d.Filter, seccomp.Namespaces(allowed)...)
 	}
 	add(s.ProtectKernelTunables, seccomp.Sysctl)
 	add(s.ProtectKernelModules, seccomp.KernelModules)

@@ -63,6 +63,10 @@ func define(t *testing.T, h *host.Host, name, body string) {
 	writeFile(t, h, "/etc/berth/"+name+".toml", body)
 }
 
+// unrestricted begins the file of a container whose profile leaves it all that
+// the container itself does.
+const unrestricted = "profile = \"system\"\n"
+
 // patience is how long a command of berth's may take, in seconds.
 const patience = "20"
 

@@ -207,7 +207,7 @@ func TestExecIntoHostileContainer(t *testing.T) {
 			{"passwd is huge", "truncate -s 1G /etc/passwd", 125},
 		} {
 			t.Run(test.name, func(t *testing.T) {
-				c := start(t, h, "box", "", "sh", "-c", test.prepare+"; echo ready; exec sleep 1000")
+				c := start(t, h, "box", unrestricted, "sh", "-c", test.prepare+"; echo ready; exec sleep 1000")
 				c.waitFor("ready")
 				began := time.Now()
 				got := berth(t, h, "exec", "--terminal", "box", "--", "true")

@@ -21,7 +21,7 @@ func TestRootDirectoryIsNotChowned(t *testing.T) {
 		root := smallRoot(t, h)
 		shell(t, h, "cd /srv/root; mkdir -p home/worker opt/x; touch home/worker/f opt/x/f; chown -R 1000:1001 home/worker; chown 1500:1600 opt/x/f; chmod 4755 usr/bin/true")
 		before := tree(t, h, root)
-		body := fmt.Sprintf("[root]\ndirectory = %q\n", root)
+		body := unrestricted + fmt.Sprintf("[root]\ndirectory = %q\n", root)
 		got := inside(t, h, body, "stat -c '%u:%g %a' / /usr/bin/true /home/worker /home/worker/f /opt/x/f; ls / > /dev/null")
 		if want := "0:0 755\n0:0 4755\n1000:1001 755\n1000:1001 644\n1500:1600 644"; got != want {
 			t.Errorf("inside: got\n%s\nwant\n%s", got, want)
@@ -35,7 +35,7 @@ func TestRootDirectoryIsNotChowned(t *testing.T) {
 func TestRootDirectoryFilesMadeInside(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		root := smallRoot(t, h)
-		body := fmt.Sprintf("[root]\ndirectory = %q\n", root)
+		body := unrestricted + fmt.Sprintf("[root]\ndirectory = %q\n", root)
 		inside(t, h, body, "touch /root-made; mkdir /dir; touch /dir/f; chown 1000:1001 /dir/f; chown 65534:65534 /dir")
 		if got := shell(t, h, "cd /srv/root; stat -c '%n %u:%g' root-made dir dir/f"); got != "root-made 0:0\ndir 65534:65534\ndir/f 1000:1001" {
 			t.Errorf("on disk: %q", got)
@@ -51,7 +51,7 @@ func TestRootReadOnly(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		root := smallRoot(t, h)
 		before := tree(t, h, root)
-		got := inside(t, h, fmt.Sprintf("[root]\ndirectory = %q\nread_only = true\n", root), "touch /x 2>&1 || true; touch /usr/x 2>&1 || true; touch /tmp/x /run/x /dev/shm/x && echo writable")
+		got := inside(t, h, unrestricted+fmt.Sprintf("[root]\ndirectory = %q\nread_only = true\n", root), "touch /x 2>&1 || true; touch /usr/x 2>&1 || true; touch /tmp/x /run/x /dev/shm/x && echo writable")
 		if strings.Count(got, "Read-only file system") != 2 || !strings.HasSuffix(got, "writable") {
 			t.Errorf("got %q", got)
 		}
@@ -77,7 +77,7 @@ func TestRootVolatile(t *testing.T) {
 			{"yes", "no-var no-conf wrote-/ wrote-/var wrote-/etc", ""},
 		} {
 			t.Run(test.mode, func(t *testing.T) {
-				body := fmt.Sprintf("[root]\ndirectory = %q\nvolatile = %q\n", root, test.mode)
+				body := unrestricted + fmt.Sprintf("[root]\ndirectory = %q\nvolatile = %q\n", root, test.mode)
 				got := inside(t, h, body, `
 test -e /var/lib/data && echo var || echo no-var
 test -e /etc/conf && echo conf || echo no-conf
@@ -98,9 +98,9 @@ true`)
 
 func TestHostTreeIsNeverWritten(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		define(t, h, "box", "")
+		define(t, h, "box", unrestricted)
 		before := tree(t, h, "/etc")
-		got := inside(t, h, "", `
+		got := inside(t, h, unrestricted, `
 touch /made /etc/made /usr/bin/made /srv/made /var/made /opt/made
 rm -f /etc/hostname /usr/bin/stat
 echo changed > /etc/fstab
@@ -128,14 +128,14 @@ func TestHostTreeIsHidden(t *testing.T) {
 			writeFile(t, h, path, "secret")
 		}
 		shell(t, h, "chmod 700 /etc/credstore") // as systemd makes it
-		got := inside(t, h, "", `
+		got := inside(t, h, unrestricted, `
 find /root /home /etc/ssl/private /var/log /var/tmp /var/lib/private /mnt /media /etc/credstore /boot -mindepth 1 2>&1
 ls /etc/shadow /etc/gshadow /etc/shadow- /etc/gshadow- /etc/ssh/ssh_host_rsa_key /etc/machine-id 2>/dev/null || true
 test -d /root && test -d /home && test -d /var/log && test -f /etc/passwd && echo there`)
 		if got != "there" {
 			t.Errorf("seen:\n%s", got)
 		}
-		got = inside(t, h, "[root]\nvolatile = \"yes\"\n", "ls -A / | tr '\\n' ' '; ls -A /root /home /etc /var 2>/dev/null | grep -v : || true; ls /usr/bin/env")
+		got = inside(t, h, unrestricted+"[root]\nvolatile = \"yes\"\n", "ls -A / | tr '\\n' ' '; ls -A /root /home /etc /var 2>/dev/null | grep -v : || true; ls /usr/bin/env")
 		if strings.Contains(got, "shadow") || !strings.HasSuffix(got, "/usr/bin/env") {
 			t.Errorf("volatile = yes: %s", got)
 		}

@@ -123,7 +123,7 @@ func TestMountsAreImmutable(t *testing.T) {
 		nested[operation] = errno
 	}
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		body := immutableMounts(t, h)
+		body := unrestricted + immutableMounts(t, h) + "[sandbox]\nProtectKernelTunables = true\n"
 		for name, test := range map[string]struct {
 			want    map[string]string
 			command []string
@@ -167,7 +167,7 @@ func works(errno string) int {
 // container's own root file system has below it.
 func TestUnmountShowsOwnFilesOnly(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		body := immutableMounts(t, h)
+		body := unrestricted + immutableMounts(t, h) + "[sandbox]\nProtectKernelTunables = true\n"
 		got := try(t, h, body, "try", "detach:/srv/ro", "detach:/tmp", "detach:/run", "detach:/sys", "detach:/proc", "read:/proc/1/root", "create:/srv/ro")
 		for operation, want := range map[string]string{"detach:/srv/ro": "ok", "read:/proc/1/root": "ENOENT", "create:/srv/ro": "EROFS"} {
 			if got[operation] != want {

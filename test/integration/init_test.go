@@ -11,10 +11,10 @@ import (
 func TestInitReapsOrphans(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		got := inside(t, h, "", `
-for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sh -c "exec sleep 0.1" & exit' ; done
+for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sh -c "exec sleep 2" & exit' ; done
 sleep 0.05
 echo orphans: $(grep -l '^PPid:	1$' /proc/[0-9]*/status | wc -l)
-sleep 0.4
+sleep 2.2
 cat /proc/[0-9]*/stat | grep -c ') Z ' || true`)
 		lines := strings.Split(got, "\n")
 		if lines[0] != "orphans: 11" { // the payload is a child of PID 1 as well
@@ -51,7 +51,7 @@ func TestEndOfPayloadDoesNotWaitForOutput(t *testing.T) {
 // PID 1 that the payload cannot end, stop or look into.
 func TestInitWithstandsPayload(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		got := inside(t, h, "", `
+		got := inside(t, h, unrestricted, `
 until grep -q '^CapPrm:.0000000000000000' /proc/1/status; do sleep 0.01; done
 kill -KILL 1; kill -STOP 1; kill -TERM 1; kill -SEGV 1
 grep -E '^(Cap(Prm|Eff|Bnd|Inh|Amb)|NoNewPrivs):' /proc/1/status | tr '\n\t' '  '

@@ -81,7 +81,7 @@ func TestScopeProperties(t *testing.T) {
 // Delegated, but for the scope's own limits.
 func TestScopeIsDelegated(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		c := idle(t, h, "box", "")
+		c := idle(t, h, "box", unrestricted)
 		got := c.sh(`
 cd /sys/fs/cgroup
 mkdir new new/below

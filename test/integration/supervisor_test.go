@@ -146,9 +146,9 @@ func TestKilledSupervisorsVariants(t *testing.T) {
 			{"no root", "[users]\nmap_root = false\n[process]\nuser = \"www-data\"\n", []string{"sleep", "1000"}},
 			{"frozen processes", "", []string{"sh", "-c", "kill -STOP $$"}},
 			{"a user without rights over PID 1", "[process]\nuser = \"www-data\"\n", []string{"sleep", "1000"}},
-			{"mounts of its own", "", []string{"sh", "-c", "mount -t tmpfs none /mnt; sleep 1000"}},
-			{"cgroups of its own", "", []string{"sh", "-c", "mkdir -p /sys/fs/cgroup/a/b; echo $$ > /sys/fs/cgroup/a/b/cgroup.procs; sleep 1000"}},
-			{"namespaces of its own", "", []string{"sh", "-c", "unshare --mount --pid --fork sleep 1000"}},
+			{"mounts of its own", unrestricted, []string{"sh", "-c", "mount -t tmpfs none /mnt; sleep 1000"}},
+			{"cgroups of its own", unrestricted, []string{"sh", "-c", "mkdir -p /sys/fs/cgroup/a/b; echo $$ > /sys/fs/cgroup/a/b/cgroup.procs; sleep 1000"}},
+			{"namespaces of its own", unrestricted, []string{"sh", "-c", "unshare --mount --pid --fork sleep 1000"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				c := start(t, h, "box", test.body, test.command...)

@@ -113,7 +113,7 @@ func TestUnprivilegedUserHasNoCapabilities(t *testing.T) {
 // Without a root there is nobody to become root as.
 func TestNoRootInside(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
-		body := "[users]\nmap_root = false\n[process]\nuser = \"www-data\"\n"
+		body := unrestricted + "[users]\nmap_root = false\n[process]\nuser = \"www-data\"\n"
 		got := inside(t, h, body, `id -un; tr -s ' ' < /proc/self/uid_map; stat -c %u /proc/self/ /usr/bin/env; echo x > /dev/null`)
 		lines := strings.Split(got, "\n")
 		var base uint32
