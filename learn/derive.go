@@ -76,15 +76,22 @@ func (d *deriving) calledOf(group string) []string {
 	return d.called(seccomp.Expand(group, d.facts.SystemdVersion)...)
 }
 
-// kernel protects what belongs to the kernel.
+// kernel protects what belongs to the kernel. These settings take capabilities
+// away as well.
 func (d *deriving) kernel() {
-	d.unless("PrivateDevices", append(d.paths(isOtherDevice, Read, Write, Map, Execute), d.calledOf("@raw-io")...)...)
-	d.unless("ProtectKernelTunables", d.paths(isTunable, Write, Entries)...)
-	d.unless("ProtectKernelModules", append(d.paths(below("/usr/lib/modules"), Read, Map), d.calledOf("@module")...)...)
-	d.unless("ProtectKernelLogs", append(d.paths(among("/proc/kmsg", "/dev/kmsg"), Read, Write), d.called("syslog")...)...)
-	d.unless("ProtectControlGroups", d.paths(below("/sys/fs/cgroup"), Write, Entries)...)
-	d.unless("ProtectClock", append(d.paths(isClock, Read, Write), d.calledOf("@clock")...)...)
-	d.unless("ProtectHostname", d.called("sethostname", "setdomainname")...)
+	against := func(setting string, reasons ...[]string) { d.unless(setting, slices.Concat(reasons...)...) }
+	against("PrivateDevices", d.paths(isOtherDevice, Read, Write, Map, Execute), d.calledOf("@raw-io"), d.needed("CAP_MKNOD", "CAP_SYS_RAWIO"))
+	against("ProtectKernelTunables", d.paths(isTunable, Write, Entries), d.paths(among("/proc/kallsyms", "/proc/kcore"), Read))
+	against("ProtectKernelModules", d.paths(below("/usr/lib/modules"), Read, Map), d.calledOf("@module"), d.needed("CAP_SYS_MODULE"))
+	against("ProtectKernelLogs", d.paths(among("/proc/kmsg", "/dev/kmsg"), Read, Write), d.called("syslog"), d.needed("CAP_SYSLOG"))
+	against("ProtectControlGroups", d.paths(below("/sys/fs/cgroup"), Write, Entries))
+	against("ProtectClock", d.paths(isClock, Read, Write), d.calledOf("@clock"), d.needed("CAP_SYS_TIME", "CAP_WAKE_ALARM"))
+	against("ProtectHostname", d.called("sethostname", "setdomainname"))
+}
+
+// needed returns which of the capabilities mattered.
+func (d *deriving) needed(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return len(d.Capabilities[name]) == 0 })
 }
 
 // processes protects other processes, and what all share.
@@ -130,9 +137,12 @@ func (d *deriving) privileges() {
 
 // network is about sockets and addresses.
 func (d *deriving) network() {
-	if len(d.Families) == 0 {
+	switch unnamed := d.Forbidden["RestrictAddressFamilies"]; {
+	case len(unnamed) > 0:
+		// Nothing can allow what has no name.
+	case len(d.Families) == 0:
 		d.set("RestrictAddressFamilies", "it makes no sockets", "none")
-	} else {
+	default:
 		d.set("RestrictAddressFamilies", "", strings.Join(d.Families, " "))
 	}
 	internet := slices.Contains(d.Families, "AF_INET") || slices.Contains(d.Families, "AF_INET6")

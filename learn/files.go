@@ -75,7 +75,7 @@ func (d *deriving) system() {
 	case !slices.Contains(written, "/"):
 		d.set("ProtectSystem", "", "strict")
 		if len(written) > 0 {
-			d.set("ReadWritePaths", "where it makes or changes files", written...)
+			d.set("ReadWritePaths", "where it makes or changes files", words(written)...)
 		}
 	case len(d.paths(below("/etc"), Write, Entries)) == 0 && len(d.paths(below("/usr", "/boot", "/efi"), Write, Entries)) == 0:
 		d.set("ProtectSystem", `it makes or removes files in "/"`, "full")
@@ -110,9 +110,16 @@ func (d *deriving) home() {
 func (d *deriving) written() []string {
 	ours := below("/dev", "/proc", "/sys", "/tmp", "/var/tmp")
 	var paths []string
+	files := map[string]int{} // by directory
 	for _, f := range d.Files {
 		if f.used(Write, Entries) && !ours(f.Path) {
 			paths = append(paths, f.Path)
+			files[path.Dir(f.Path)]++
+		}
+	}
+	for i, p := range paths {
+		if dir := path.Dir(p); files[dir] > mostFiles && dir != "/" {
+			paths[i] = dir
 		}
 	}
 	paths = tops(paths)
@@ -124,6 +131,25 @@ func (d *deriving) written() []string {
 		}
 	}
 	return tops(paths)
+}
+
+// mostFiles is how many paths in one directory are named one by one.
+const mostFiles = 4
+
+// words writes paths as words of a list in a unit file. One that has characters
+// with a meaning there gives way to its directory.
+func words(paths []string) []string {
+	quoted := make([]string, len(paths))
+	for i, p := range paths {
+		for p != "/" && strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`"'\%:`, r) }) {
+			p = path.Dir(p)
+		}
+		if strings.Contains(p, " ") {
+			p = `"` + p + `"`
+		}
+		quoted[i] = p
+	}
+	return union(quoted)
 }
 
 // tops leaves out what is below another of the paths.
@@ -155,7 +181,7 @@ func (d *deriving) executable() {
 		return
 	}
 	d.set("NoExecPaths", "all but what it executes, and the libraries' directories", "/")
-	d.set("ExecPaths", "", all...)
+	d.set("ExecPaths", "", words(all)...)
 }
 
 // isOnDisk leaves out memory that has a name, and devices.

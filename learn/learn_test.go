@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/sandbox"
 	"berth/sandbox/seccomp"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,6 +45,10 @@ func TestDerive(t *testing.T) {
 		{"a name that only begins alike", Recording{Files: []File{{"/srv/a", "directory", []string{Entries}}, {"/srv/ab", "", []string{Write}}}},
 			"ReadWritePaths", []string{"/srv/a", "/srv/ab"}},
 		{"/run is empty at the next start", Recording{Files: file("/run/web/x", "directory", Entries)}, "ReadWritePaths", []string{"/run"}},
+		{"many files of a directory", Recording{Files: []File{{"/srv/1", "", []string{Write}}, {"/srv/2", "", []string{Write}}, {"/srv/3", "", []string{Write}},
+			{"/srv/4", "", []string{Write}}, {"/srv/5", "", []string{Write}}}}, "ReadWritePaths", []string{"/srv"}},
+		{"a space in a path", Recording{Files: file("/srv/a b", "", Write)}, "ReadWritePaths", []string{`"/srv/a b"`}},
+		{"what a unit file can't have in a path", Recording{Files: file("/srv/a/%n\n\"x", "", Write)}, "ReadWritePaths", []string{"/srv/a"}},
 		{"/tmp is private", Recording{Files: file("/tmp", "directory", Entries)}, "ReadWritePaths", nil},
 		{"entries of the root", Recording{Files: file("/", "directory", Entries)}, "ProtectSystem", []string{"full"}},
 		{"entries of the root, and /etc", Recording{Files: []File{{"/", "", []string{Entries}}, {"/etc/a", "", []string{Write}}}}, "ProtectSystem", []string{"yes"}},
@@ -88,6 +93,9 @@ func TestDerive(t *testing.T) {
 			[]string{"CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETUID"}},
 
 		{"no sockets", Recording{}, "RestrictAddressFamilies", []string{"none"}},
+		{"sockets of no name", Recording{Forbidden: map[string][]string{"RestrictAddressFamilies": {"46"}}}, "RestrictAddressFamilies", nil},
+		{"a capability that a setting takes away", Recording{Capabilities: map[string][]string{"CAP_SYS_TIME": {"settimeofday"}}}, "ProtectClock", []string{"no"}},
+		{"the kernel's symbols", Recording{Files: file("/proc/kallsyms", "", Read)}, "ProtectKernelTunables", []string{"no"}},
 		{"sockets", Recording{Families: []string{"AF_INET", "AF_UNIX"}}, "RestrictAddressFamilies", []string{"AF_INET AF_UNIX"}},
 		{"a loopback interface", Recording{Families: []string{"AF_INET"}}, "IPAddressAllow", []string{"localhost"}},
 		{"no internet", Recording{Families: []string{"AF_UNIX"}}, "IPAddressAllow", nil},
@@ -95,11 +103,29 @@ func TestDerive(t *testing.T) {
 		{"a port that the kernel chooses", Recording{Families: []string{"AF_INET"}, Bound: []string{"ipv4:0", "ipv4:80"}}, "SocketBindDeny", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := Derive(test.recording, facts()).values(test.setting)
+			p := Derive(test.recording, facts())
+			accepted(t, p)
+			got := p.values(test.setting)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.setting, diff)
 			}
 		})
+	}
+}
+
+// accepted wants settings that are right in themselves.
+func accepted(t *testing.T, p Profile) {
+	t.Helper()
+	settings := sandbox.New()
+	for _, a := range p.Sandbox {
+		for _, value := range a.Values {
+			if err := settings.Set(a.Name, value); err != nil {
+				t.Errorf("%s=%s: %v", a.Name, value, err)
+			}
+		}
+	}
+	if _, problems := settings.Decide(sandbox.Facts{SystemdVersion: 257, MDWE: true, BPFLSM: true}); len(problems) > 0 {
+		t.Errorf("settings that can't be: %+v", problems)
 	}
 }
 
