@@ -22,14 +22,7 @@ func (d *doctor) sandbox() {
 	d.has("PR_SET_MDWE", kernel.HasMDWE(), "MemoryDenyWriteExecute is a filter of system calls alone; Linux 6.3 has it")
 	d.host.MDWE = kernel.HasMDWE()
 	d.fileSystemGuard()
-	nodes, err := kernel.NUMANodes()
-	if d.host.Nodes = nodes; err != nil {
-		d.row("NUMA", VerdictNo, "%v", err)
-	} else if len(nodes) == 0 {
-		d.row("NUMA", VerdictNo, "CPUAffinity=numa and NUMAMask=all have nothing to go by")
-	} else {
-		d.row("NUMA", VerdictYes, "%d nodes", len(nodes))
-	}
+	d.numa()
 	d.recording()
 }
 
@@ -74,11 +67,27 @@ func (d *doctor) filterActions() {
 // fileSystemGuard loads what RestrictFileSystems= attaches.
 func (d *doctor) fileSystemGuard() {
 	err := fsguard.Asked()
-	if err == nil {
+	if err == nil && !d.root {
+		err = unix.EPERM // trying it makes a map first, whose errors tell little
+	} else if err == nil {
 		err = fsguard.Probe(kernelLayout())
 	}
 	d.tried("BPF for opening files", err, "RestrictFileSystems can't be enforced")
 	d.host.BPFLSM = err == nil || d.needsRoot(err)
+}
+
+// numa looks for the nodes that NUMAMask= and CPUAffinity= may name.
+func (d *doctor) numa() {
+	nodes, err := kernel.NUMANodes()
+	d.host.Nodes = nodes
+	switch {
+	case err != nil:
+		d.row("NUMA", VerdictUnknown, "%v", err)
+	case len(nodes) == 0:
+		d.row("NUMA", VerdictNo, "CPUAffinity=numa and NUMAMask=all have nothing to go by")
+	default:
+		d.row("NUMA", VerdictYes, "nodes: %d", len(nodes))
+	}
 }
 
 // kernelTypes describes the kernel's types in BTF. See the kernel's

@@ -12,9 +12,10 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor [OPTION…]",
 		Short: "tell what this host can and can't enforce",
 		Long: `Tells what this host offers to containers, and why not where it doesn't: what
-the kernel can do, found out by trying; the file systems that can be ID-mapped;
-the cgroup controllers; systemd and what belongs to it. At the end are the settings
-of [resources] that have no effect here. As root it can tell more.
+the kernel can do, found out by trying; what the settings of [sandbox] and berth
+learn need; the file systems that can be ID-mapped; the cgroup controllers; systemd
+and what belongs to it. At the end are the settings that can't be enforced here. As
+root it can tell more.
 
 Exits with 0 whatever it finds.`,
 		Example:           `berth doctor --json | jq '.unenforced[].settings[]'`,

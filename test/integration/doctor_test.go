@@ -17,6 +17,7 @@ func TestDoctorOfAHost(t *testing.T) {
 		report := doctor(t, h, "berth", "doctor", "--json")
 		for subject, names := range map[string][]string{
 			"kernel":           {"user namespaces", "mount_setattr", "overlayfs", "BPF for devices"},
+			"sandbox":          {"filters of system calls", "answers of filters", "libseccomp", "cache of filters", "BPF for recording"},
 			"ID-mapped mounts": {"layers of an overlay", "tmpfs"},
 			"cgroups":          {"unified hierarchy", "cgroup.kill"},
 			"systemd":          {"D-Bus", "version", "journal"},
@@ -36,6 +37,13 @@ func TestDoctorOfAHost(t *testing.T) {
 		if lost := unenforced(report, "MemoryMax"); lost == memory {
 			t.Errorf("there is a memory controller: %v; MemoryMax is without effect: %v", memory, lost)
 		}
+		guard := find(report, "sandbox", "BPF for opening files").State == launcher.VerdictYes
+		if lost := unenforced(report, "RestrictFileSystems"); lost == guard {
+			t.Errorf("files can be guarded by BPF: %v; RestrictFileSystems is without effect: %v", guard, lost)
+		}
+		if lost := unenforced(report, "LogFilterPatterns"); lost != (h.Suite().Systemd < 253) {
+			t.Errorf("LogFilterPatterns is without effect: %v", lost)
+		}
 		if unenforced(report, "IPAddressDeny") {
 			t.Error("IPAddressDeny is said to be without effect")
 		}
@@ -48,6 +56,7 @@ func TestDoctorWithoutRoot(t *testing.T) {
 		report := doctor(t, h, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "berth", "doctor", "--json")
 		for _, row := range []launcher.Row{
 			find(report, "kernel", "overlayfs"), find(report, "ID-mapped mounts", "all"),
+			find(report, "sandbox", "BPF for recording"), find(report, "sandbox", "cache of filters"),
 		} {
 			if row.State != launcher.VerdictUnknown || row.Detail != "needs root" {
 				t.Errorf("%+v", row)
