@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // groupTable has the groups of system calls of systemd's versions.
@@ -88,8 +89,9 @@ func (g tabledGroup) at(version int) []string {
 	return names
 }
 
-// readGroups reads groups.txt.
-func readGroups() []tabledGroup {
+// readGroups reads groups.txt, when it is first asked for. Nobody changes what it
+// returns.
+var readGroups = sync.OnceValue(func() []tabledGroup {
 	var groups []tabledGroup
 	first, last := tabled[0], tabled[len(tabled)-1]
 	for line := range strings.Lines(groupTable) {
@@ -113,7 +115,7 @@ func readGroups() []tabledGroup {
 		}
 	}
 	return groups
-}
+})
 
 // readVersions reads "257-" or "-257".
 func readVersions(s string) (first, last int) {

@@ -53,6 +53,15 @@ func run(rounds int, root string) error {
 		}
 		printTable(table.title, starts)
 	}
+	strict := []*contender{
+		{name: "profile strict", args: []string{"berth", "run", "--best-effort", files.strict}},
+		{name: "without its filters", args: []string{"berth", "run", "--best-effort", files.unfiltered}},
+	}
+	if err := measure(strict, 2*rounds, 0); err != nil {
+		return err
+	}
+	printTable("filters of system calls", strict)
+	printDifference("the filters cost", strict)
 	quick := []*contender{
 		{name: "berth --help", args: []string{"berth", "--help"}},
 		{name: "berth check", args: []string{"berth", "check", files.berth}},
@@ -76,6 +85,8 @@ type files struct {
 	berth   string // TOML that runs /bin/true
 	sleeper string // TOML that runs until it is stopped
 	bundle  string // OCI bundle that runs /bin/true
+
+	strict, unfiltered string // TOML that runs /bin/true with profile strict, and without the profile's filters
 }
 
 // contenders lists the peers with what makes them comparable: a user
@@ -95,18 +106,47 @@ func contenders(f files, root string) []*contender {
 // reference is the contender the others' ratios are to.
 const reference = "crun --systemd-cgroup"
 
+// noFilters undoes each setting of the profile strict that is a filter.
+const noFilters = `
+[sandbox]
+SystemCallFilter = ""
+SystemCallArchitectures = ""
+RestrictAddressFamilies = ""
+RestrictNamespaces = false
+RestrictRealtime = false
+RestrictSUIDSGID = false
+LockPersonality = false
+MemoryDenyWriteExecute = false
+ProtectKernelTunables = false
+ProtectKernelModules = false
+ProtectKernelLogs = false
+ProtectClock = false
+ProtectHostname = false
+PrivateDevices = false
+`
+
 // prepare writes the containers' descriptions.
 func prepare(dir, root string) (files, error) {
 	f := files{
 		berth:   filepath.Join(dir, "bench.toml"),
 		sleeper: filepath.Join(dir, "sleeper.toml"),
 		bundle:  filepath.Join(dir, "bundle"),
+
+		strict:     filepath.Join(dir, "strict.toml"),
+		unfiltered: filepath.Join(dir, "unfiltered.toml"),
 	}
 	const description = "[root]\ndirectory = %q\nread_only = true\n[process]\ncommand = [%s]\n"
 	if err := os.WriteFile(f.berth, fmt.Appendf(nil, description, root, `"/bin/true"`), 0o644); err != nil {
 		return f, err
 	}
 	if err := os.WriteFile(f.sleeper, fmt.Appendf(nil, description, root, `"/bin/sleep", "1000"`), 0o644); err != nil {
+		return f, err
+	}
+	strict := fmt.Appendf([]byte("profile = \"strict\"\n"), description, root, `"/bin/true"`)
+	if err := os.WriteFile(f.strict, strict, 0o644); err != nil {
+		return f, err
+	}
+	if err := os.WriteFile(f.unfiltered, append(strict, noFilters...), 0o644); err != nil {
 		return f, err
 	}
 	return f, writeBundle(f.bundle, root)

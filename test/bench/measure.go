@@ -70,6 +70,16 @@ func printTable(title string, contenders []*contender) {
 	fmt.Println()
 }
 
+// printDifference tells by how much the median of the first exceeds that of the
+// second, run by run: what slows the machine down hits both.
+func printDifference(title string, pair []*contender) {
+	var d contender
+	for i, took := range pair[0].times {
+		d.times = append(d.times, took-pair[1].times[i])
+	}
+	fmt.Printf("%-24s%12.2f%24.2f\n\n", title, milliseconds(d.quantile(0.5)), milliseconds(d.quantile(0.9)))
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // printMemory starts a container and weighs the processes of berth that stay
