@@ -100,7 +100,7 @@ func (d *doctor) recording() {
 	if err == nil {
 		err = kernel.ProbeBPF(unix.BPF_PROG_TYPE_RAW_TRACEPOINT, 0)
 	}
-	d.tried("BPF for recording", err, "berth learn can't record: the kernel needs CONFIG_BPF_EVENTS and CONFIG_DEBUG_INFO_BTF")
+	d.tried("BPF for recording", err, "berth learn traps each system call instead, which is slower and sees no capabilities: the kernel needs CONFIG_BPF_EVENTS and CONFIG_DEBUG_INFO_BTF")
 	if err == nil {
 		// The name of the tracepoint's type; Linux 6.15 brought it.
 		there := bytes.Contains(types, []byte("\x00btf_trace_cap_capable\x00"))

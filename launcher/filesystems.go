@@ -30,7 +30,8 @@ func canRestrictFileSystems() bool {
 // fileSystems decides on which file systems files may be opened. Opening a file of
 // an overlay opens one of a layer as well, and that one is judged: the overlays
 // that this plan makes, where systemd's services see the layer itself, need not be
-// named among the allowed.
+// named among the allowed. What is written to an overlay without a directory of
+// its own lies on a tmpfs, and takes that type.
 func (d *draft) fileSystems() {
 	decided := d.decision.FileSystems
 	if decided == nil {

@@ -3,14 +3,19 @@ package launcher
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"berth/config"
 	"berth/internal/kernel"
+	"berth/internal/nsinit"
 	"berth/internal/trace"
 	"berth/learn"
+
+	"golang.org/x/sys/unix"
 )
 
 // Learn runs a container as Run does, but without the walls of its sandbox, and
@@ -22,18 +27,11 @@ func (l *Launcher) Learn(ctx context.Context, c *config.Container, o Options) (l
 	if err != nil {
 		return learn.Recording{}, 0, err
 	}
-	run := *l
-	var recorders []*recorder // a system container may start again
-	run.onScope = func(cgroup string, child int) error {
-		r, err := startRecorder(cgroup, child, names)
-		if err == nil {
-			recorders = append(recorders, r)
-		}
-		return err
-	}
+	run, learner := *l, &learner{names: names}
+	run.observer = learner
 	status, err := run.Run(ctx, withoutWalls(c), o)
-	recordings := make([]learn.Recording, 0, len(recorders))
-	for _, r := range recorders {
+	recordings := make([]learn.Recording, 0, len(learner.recorders))
+	for _, r := range learner.recorders {
 		recording, stopErr := r.stop()
 		err = errors.Join(err, stopErr)
 		recordings = append(recordings, recording)
@@ -149,23 +147,55 @@ func withProfile(c *config.Container, p learn.Profile) *config.Container {
 	return with
 }
 
+// learner records each life of a container: with BPF, and where the kernel has
+// none, by trapping the payload's system calls, which slows it down.
+type learner struct {
+	names     *callNames
+	recorders []*recorder
+}
+
 // recorder records one life of a container.
 type recorder struct {
-	trace *trace.Recorder
+	trace interface{ Stop() (trace.Record, error) }
 	files *fileLog
 	names *callNames
 }
 
-func startRecorder(cgroup string, child int, names *callNames) (*recorder, error) {
-	files := &fileLog{child: child}
-	t, err := trace.Start(trace.Options{Cgroup: filepath.Join(kernel.CgroupRoot, cgroup), Watches: names.watches(), Use: files.add})
-	if err != nil {
-		return nil, err
+func (l *learner) observe(cgroup string, child int) (trap bool, err error) {
+	r := &recorder{files: &fileLog{child: child}, names: l.names}
+	o := r.options()
+	o.Cgroup = filepath.Join(kernel.CgroupRoot, cgroup)
+	r.trace, err = trace.Start(o)
+	var unavailable *trace.UnavailableError
+	if errors.As(err, &unavailable) {
+		r.trace, trap, err = nil, true, nil
 	}
-	return &recorder{t, files, names}, nil
+	if err == nil {
+		l.recorders = append(l.recorders, r)
+	}
+	return trap, err
+}
+
+func (r *recorder) options() trace.Options {
+	return trace.Options{Watches: r.names.watches(), Use: r.files.add}
+}
+
+func (l *learner) trap() *kernel.Filter {
+	f := trace.NotifyFilter(nsinit.LauncherFD)
+	code := unsafe.Slice((*byte)(unsafe.Pointer(&f[0])), len(f)*int(unsafe.Sizeof(f[0])))
+	return &kernel.Filter{Code: code, Flags: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}
+}
+
+func (l *learner) trapped(listener *os.File) (err error) {
+	r := l.recorders[len(l.recorders)-1]
+	r.trace, err = trace.Listen(listener, r.options())
+	return err
 }
 
 func (r *recorder) stop() (learn.Recording, error) {
+	if r.trace == nil {
+		return learn.Recording{}, nil // it did not get as far as the payload
+	}
 	record, err := r.trace.Stop()
 	if err != nil {
 		return learn.Recording{}, cannot("end the recording", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"berth/config"
@@ -20,9 +21,18 @@ type Launcher struct {
 	Stdio Stdio
 	Warn  func(message string) // what the user should know and nothing stops for
 
-	// onScope, if not nil, is called with the scope's cgroup and the container's
-	// first process (in the host's numbering) before anything of the container's runs.
-	onScope func(cgroup string, child int) error
+	observer observer // nil: nobody looks
+}
+
+// observer is who looks at what the payload does.
+type observer interface {
+	// observe is called with the scope's cgroup and the container's first process
+	// (in the host's numbering), before anything of the container's runs. It tells
+	// whether system calls are to be trapped.
+	observe(cgroup string, child int) (trap bool, err error)
+	// trap is the filter that traps them, and trapped takes over its listener.
+	trap() *kernel.Filter
+	trapped(listener *os.File) error
 }
 
 // Run runs a container in the foreground and returns the status to exit with:
@@ -85,6 +95,9 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	}
 	for _, warning := range plan.Warnings {
 		l.Warn(warning)
+	}
+	if l.observer != nil {
+		plan.Setup.Process.Trap = l.observer.trap()
 	}
 	// The mount namespace and the parent-death signal belong to a thread, which
 	// has to live as long as the container.

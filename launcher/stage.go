@@ -179,7 +179,7 @@ func (s *stage) attach(t *tree) error {
 	if err := s.applyRules(t); err != nil {
 		return err
 	}
-	target, err := s.target(m.Target, t.mnt)
+	target, err := s.target(t.target, t.mnt)
 	if m.Optional && err != nil {
 		return nil
 	}
@@ -191,7 +191,8 @@ func (s *stage) attach(t *tree) error {
 }
 
 // target opens the place of a mount inside the container's root and makes it
-// where it is missing, as the container's root user would.
+// where it is missing, as the container's root user would. It is where rules were
+// made for: symlinks have been followed, and a new one is refused.
 func (s *stage) target(name string, mnt *os.File) (*os.File, error) {
 	dir, err := kernel.IsDir(mnt)
 	if err != nil {
@@ -215,6 +216,10 @@ func (s *stage) target(name string, mnt *os.File) (*os.File, error) {
 		return nil, fmt.Errorf("%s passes through something that is not a directory", name)
 	case err != nil:
 		return nil, err
+	}
+	target.Close()
+	if target, err = kernel.OpenPlain(s.root, path.Join(".", name)); err != nil {
+		return nil, fmt.Errorf("%s has changed just now: %w", name, err)
 	}
 	if isDir, err := kernel.IsDir(target); err != nil || isDir != dir {
 		target.Close()

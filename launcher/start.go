@@ -261,10 +261,12 @@ func (s *start) enterScope() error {
 	}
 	dir := filepath.Join(kernel.CgroupRoot, cgroup)
 	procs := filepath.Join(dir, "cgroup.procs")
-	if s.onScope != nil {
-		if err := s.onScope(cgroup, s.child.Pid); err != nil {
+	trap := false
+	if s.observer != nil {
+		if trap, err = s.observer.observe(cgroup, s.child.Pid); err != nil {
 			return err
 		}
+		s.conn.OnTrap = s.observer.trapped
 	}
 	owner := s.stage.owner()
 	if err := kernel.DelegateCgroup(dir, owner); err != nil {
@@ -310,7 +312,7 @@ func (s *start) enterScope() error {
 			defer t.slave.Close()
 		}
 	}
-	return s.conn.Send(nsinit.Message{Kind: nsinit.Go}, files...)
+	return s.conn.Send(nsinit.Message{Kind: nsinit.Go, Trap: trap}, files...)
 }
 
 // leased are the locks on the container's IDs.

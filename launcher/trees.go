@@ -54,6 +54,9 @@ func (s *stage) followRules() error {
 		if err != nil {
 			return fmt.Errorf("cannot apply %s to %s: %w", r.Setting, r.Path, err)
 		}
+		if name == "/" && r.Access == sandbox.Inaccessible {
+			return fmt.Errorf("cannot apply %s: %s is the root directory, and nothing of the container would be left", r.Setting, r.Path)
+		}
 		r.Path = name
 		s.rules = append(s.rules, r)
 	}

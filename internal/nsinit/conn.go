@@ -26,6 +26,9 @@ const (
 	leaderFD = 5 // ExecName only: a pidfd of the container's PID 1
 )
 
+// LauncherFD is the child's descriptor of the socket to the launcher.
+const LauncherFD = socketFD
+
 // Kind says what a message is about. A start goes ready, go, started, and then
 // the child closes its end; failed may come before that, as its last word.
 type Kind string
@@ -34,6 +37,7 @@ const (
 	Ready   Kind = "ready"   // child: it lives; descriptors: one file system context for each of Setup.OpenFS
 	Go      Kind = "go"      // launcher: the root is built; descriptors: cgroup.procs of the payload's cgroup, then the terminal if there is one
 	Joined  Kind = "joined"  // child: it is in the namespaces as process PID (the launcher's numbering)
+	Trapped Kind = "trapped" // child: the next call is the payload's exec; descriptors: the listener of Process.Trap. Before or behind Started
 	Started Kind = "started" // child: the payload runs; descriptors: its pidfd
 	Failed  Kind = "failed"  // child: Step did not work: Error; Status is what berth should exit with
 )
@@ -45,10 +49,17 @@ type Message struct {
 	Step   string `json:"step,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Status int    `json:"status,omitempty"`
+	Trap   bool   `json:"trap,omitempty"` // Go: set Process.Trap
 }
 
 // Conn carries messages and descriptors between launcher and child, in packets.
-type Conn struct{ f *os.File }
+type Conn struct {
+	f *os.File
+
+	// OnTrap takes the listener that comes with a message Trapped. That message is
+	// never returned.
+	OnTrap func(listener *os.File) error
+}
 
 // maxFiles is the most descriptors that one message carries.
 const maxFiles = 16
@@ -59,7 +70,7 @@ func Pair() (*Conn, *os.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
 	}
-	return &Conn{os.NewFile(uintptr(fds[0]), "child")}, os.NewFile(uintptr(fds[1]), "launcher"), nil
+	return &Conn{f: os.NewFile(uintptr(fds[0]), "child")}, os.NewFile(uintptr(fds[1]), "launcher"), nil
 }
 
 // Close closes the launcher's end, which ends a child that still waits.
@@ -97,6 +108,22 @@ func (c *Conn) Send(m Message, files ...*os.File) error {
 // Receive waits for a message. The descriptors that come along are the
 // caller's. The other end's death is io.EOF.
 func (c *Conn) Receive() (Message, []*os.File, error) {
+	for {
+		m, files, err := c.receive()
+		if err != nil || m.Kind != Trapped || c.OnTrap == nil {
+			return m, files, err
+		}
+		if len(files) != 1 {
+			CloseAll(files)
+			return m, nil, errors.New("internal error: a trap without a listener")
+		}
+		if err := c.OnTrap(files[0]); err != nil {
+			return m, nil, err
+		}
+	}
+}
+
+func (c *Conn) receive() (Message, []*os.File, error) {
 	data := make([]byte, 4096)
 	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
 	var n, oobn int

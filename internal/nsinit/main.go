@@ -36,7 +36,7 @@ func Main() {
 	// Namespaces, keyrings, capabilities and the parent-death signal belong to
 	// a thread: everything from here to exec happens on this one.
 	runtime.LockOSThread()
-	conn := &Conn{os.NewFile(socketFD, "launcher")}
+	conn := &Conn{f: os.NewFile(socketFD, "launcher")}
 	err := inherit()
 	if err == nil {
 		var s Setup
@@ -76,7 +76,7 @@ func start(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
-	files, err := prepare(conn, s)
+	files, trap, err := prepare(conn, s)
 	if err != nil {
 		awaitScope(s.Scope)
 		return err
@@ -84,6 +84,9 @@ func start(conn *Conn, s Setup) error {
 	// From here on the launcher's end is this process's end.
 	if err := dieWithLauncher(); err != nil {
 		return err
+	}
+	if !trap {
+		s.Process.Trap = nil
 	}
 	if len(files) == 0 {
 		return errors.New("internal error: no cgroup came with the go-ahead")
@@ -120,20 +123,20 @@ func start(conn *Conn, s Setup) error {
 }
 
 // prepare does what can be done before there is a root, and waits for that.
-func prepare(conn *Conn, s Setup) ([]*os.File, error) {
+func prepare(conn *Conn, s Setup) (files []*os.File, trap bool, err error) {
 	if s.Slave {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-			return nil, fmt.Errorf("mount MS_SLAVE: %w", err)
+			return nil, false, fmt.Errorf("mount MS_SLAVE: %w", err)
 		}
 	}
 	if err := announce(conn, s.OpenFS); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := isolate(s); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	_, files, err := conn.ReceiveKind(Go)
-	return files, err
+	m, files, err := conn.ReceiveKind(Go)
+	return files, m.Trap, err
 }
 
 // announce sends the file system contexts that only a process in these
@@ -286,6 +289,7 @@ func execute(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
+	s.Process.Trap = nil
 	var terminal *os.File
 	if len(files) > 0 {
 		terminal = files[0]

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -117,6 +118,27 @@ static int set_filters(const struct payload *p) {
 	return 0;
 }
 
+// set_trap sets the filter that has a listener, and sends that to the launcher: a
+// filter that traps every call has to let this one through.
+static int set_trap(const struct payload *p) {
+	if (!p->trap)
+		return 0;
+	int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->trap_flags, p->trap);
+	if (listener < 0)
+		return -1;
+	static char text[] = "{\"kind\":\"trapped\"}";
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec data = {text, sizeof text - 1};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	rights->cmsg_level = SOL_SOCKET, rights->cmsg_type = SCM_RIGHTS, rights->cmsg_len = CMSG_LEN(sizeof listener);
+	*(int *)CMSG_DATA(rights) = listener; // it closes at the exec
+	return sendmsg(LAUNCHER, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
 // default_signals undoes what Go's runtime and berth's caller have set.
 static void default_signals(int ignore_sigpipe) {
 	for (int s = 1; s < NSIG; s++)
@@ -148,6 +170,8 @@ static void run(struct payload *p, int parent_death) {
 	default_signals(p->ignore_sigpipe);
 	if (p->step = FILTER, set_filters(p) < 0)
 		goto failed;
+	if (p->step = TRAP, set_trap(p) < 0)
+		goto failed;
 	p->step = EXEC;
 	execve(p->path, p->argv, p->envp);
 failed:
@@ -173,6 +197,6 @@ pid_t payload_spawn(struct payload *p) {
 
 void payload_become(struct payload *p) {
 	run(p, 1);
-	while (p->step >= FILTER && p->nfilters > 0)
+	while (p->step >= FILTER && (p->nfilters > 0 || p->trap))
 		sched_yield();
 }

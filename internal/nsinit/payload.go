@@ -9,7 +9,6 @@ import "C"
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,7 +23,7 @@ import (
 var stepNames = [...]string{
 	C.SESSION: "make a session", C.TERMINAL: "take the terminal", C.LIMIT: "set the resource limits",
 	C.USER: "become the user", C.KEYRING: "make a keyring", C.CAPABILITIES: "set the capabilities",
-	C.SCHEDULER: "set the scheduling policy", C.FILTER: "set the filter of system calls", C.EXEC: "execute",
+	C.SCHEDULER: "set the scheduling policy", C.FILTER: "set the filter of system calls", C.TRAP: "trap system calls", C.EXEC: "execute",
 }
 
 // spawn forks the payload, in a session of its own, and returns its PID once
@@ -146,11 +145,15 @@ func (m *memory) payload(p Process, cmd command, terminal *os.File) (*C.struct_p
 	c.no_new_privs = truth(a.NoNewPrivileges)
 	c.ignore_sigpipe = truth(a.IgnoreSIGPIPE)
 	c.reset_on_fork = truth(a.Scheduler != nil && a.Scheduler.ResetOnFork)
-	m.filters(c, p.Filters)
+	c.filters, c.filter_flags, c.nfilters = m.filters(p.Filters)
+	if p.Trap != nil {
+		trap, flags, _ := m.filters([]kernel.Filter{*p.Trap})
+		c.trap, c.trap_flags = trap, *flags
+	}
 	return c, nil
 }
 
-func (m *memory) filters(c *C.struct_payload, filters []kernel.Filter) {
+func (m *memory) filters(filters []kernel.Filter) (*C.struct_sock_fprog, *C.uint, C.size_t) {
 	programs := allocate[C.struct_sock_fprog](m, len(filters))
 	flags := allocate[C.uint](m, len(filters))
 	for i, f := range filters {
@@ -160,8 +163,7 @@ func (m *memory) filters(c *C.struct_payload, filters []kernel.Filter) {
 		programs[i].filter = (*C.struct_sock_filter)(unsafe.Pointer(&code[0]))
 		flags[i] = C.uint(f.Flags)
 	}
-	c.filters, c.filter_flags, c.nfilters = &programs[0], &flags[0], C.size_t(len(filters))
-	runtime.KeepAlive(filters)
+	return &programs[0], &flags[0], C.size_t(len(filters))
 }
 
 func truth(b bool) C.int {

@@ -14,7 +14,7 @@ struct limit {
 };
 
 // The steps, for messages. payload.go names them.
-enum step { STEP_NONE, SESSION, TERMINAL, LIMIT, USER, KEYRING, CAPABILITIES, SCHEDULER, FILTER, EXEC };
+enum step { STEP_NONE, SESSION, TERMINAL, LIMIT, USER, KEYRING, CAPABILITIES, SCHEDULER, FILTER, TRAP, EXEC };
 
 struct payload {
 	const char *path;
@@ -38,6 +38,8 @@ struct payload {
 	struct sock_fprog *filters;
 	unsigned *filter_flags;
 	size_t nfilters;
+	struct sock_fprog *trap; // NULL: none
+	unsigned trap_flags;
 
 	// What went wrong, in the order in which it is written.
 	int step;

@@ -38,6 +38,7 @@ type Process struct {
 	Attributes kernel.Attributes `json:"attributes"`
 	Limits     []kernel.Rlimit   `json:"limits"`
 	Filters    []kernel.Filter   `json:"filters,omitempty"` // the first is set first
+	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set last, where Go says so: its listener goes to the launcher
 }
 
 // File puts the setup into a sealed memfd, for the child's descriptor 4.
