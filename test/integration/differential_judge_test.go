@@ -87,7 +87,7 @@ func (d difference) judge() kind {
 		}
 		return looser
 	case allowed(d.systemd) && !allowed(d.berth):
-		if d.berth == d.berthBefore {
+		if d.berth == d.berthBefore && allowed(d.systemdBefore) {
 			return same
 		}
 		return stricter
@@ -206,6 +206,9 @@ func TestJudge(t *testing.T) {
 		{"always denied", "x", "ok", "ok", "EPERM", "EPERM", same},
 		{"filter with another errno", "filter x", "ok", "EPERM", "ok", "ENOSYS", other},
 		{"filter that denies by chance", "filter x", "ok", "EPERM", "ENOSYS", "ENOSYS", other},
+		{"not granted", "x", "ENOENT", "ok", "ENOENT", "ENOENT", stricter},
+		{"granted", "x", "ENOENT", "ok", "ENOENT", "ok", same},
+		{"value not made", "x", absent, "=1", absent, absent, stricter},
 		{"value set", "x", "=1", "=2", "=1", "=2", same},
 		{"value not set", "x", "=1", "=2", "=1", "=1", other},
 		{"value set though it should not", "x", "=1", "=1", "=1", "=2", other},

@@ -13,6 +13,7 @@ const (
 	noX32          = "uretprobe(2) and uprobe(2) have a number, and no call, in x32: berth answers as the kernel does"
 	newerCalls     = "systemd's libseccomp doesn't know the call yet; berth knows it by its number"
 	ownNamespace   = "PrivateUsers: systemd's user namespace holds one or all IDs and owns none of the other namespaces; a container's owns them all, and has capabilities over these alone"
+	hostKeyrings   = "the host's keyrings are never a container's"
 	silentFailure  = "systemd leaves /run writable where procfs is mounted anew as well; berth doesn't"
 )
 
@@ -35,14 +36,14 @@ func reviewed() []reviewedDifference {
 		{"", "content /*/probe-marker", stricter, ownTmpfs},
 		{"", "create in /run/*|list /run|list /run/*|list /tmp|list /proc/1/fd|open /run/*", stricter, ownTmpfs},
 		{"", "read /dev/*|write /dev/*", stricter, ownTmpfs},
-		{"", "open /sys/firmware/*", stricter, "masked: firmware tables tell about the host"},
+		{"", "open /sys/firmware/*|read /proc/kallsyms", stricter, "masked: it tells about the host"},
 		{"", "unmount /tmp", looser, ownTmpfs},
 		{"", "environment LANG", stricter, "the container's environment is berth's"},
 		{"", "environment HOME|environment LOGNAME|environment SHELL|environment USER|environment container", looser, "the container's environment is berth's"},
 
 		// Mounts.
 		{"*Paths=*|*Directory=*|TemporaryFileSystem=*|Protect*=*|PrivateDevices=yes", "bind /|bind /dev|bind /usr|clone a tree of /usr", stricter, lockedMounts},
-		{"*Paths=*|TemporaryFileSystem=*|Protect*=*", "make writable /srv/probe|make writable /usr|make writable /etc|make writable /proc/sys", stricter, lockedMounts},
+		{"*Paths=*|TemporaryFileSystem=*|Protect*=*", "make writable /srv/probe|make writable /usr|make writable /etc|make writable /proc/sys|unmount *", stricter, lockedMounts},
 		{"InaccessiblePaths=/proc/cpuinfo", "open /proc/cpuinfo", stricter, fileUnreadable},
 		{"InaccessiblePaths=/srv/probe/data", "open /srv/probe/data|content /srv/probe/data", stricter, fileUnreadable},
 		{"ProtectKernelLogs=yes", "open /proc/kmsg", stricter, fileUnreadable},
@@ -51,6 +52,7 @@ func reviewed() []reviewedDifference {
 		{"ProtectSystem=strict *ProcSubset=pid*", "create in /run|execute a copy in /run|keep the mode of /run", stricter, silentFailure},
 		{"*ProcSubset=pid*", "list /proc/1/fd|open /proc/1/*|try to write /proc/1/*", stricter, "with hidepid= and no capabilities, PID 1 isn't there"},
 		{"ProtectHome=tmpfs", "create in *|execute a copy in *|keep the mode of *", stricter, "systemd 252 mounts these file systems writable, later ones and berth read-only"},
+		{"PrivateBPF=yes", "list /sys/fs/bpf", stricter, "no BPF file system is in a container, not even one of its own"},
 		{"ConfigurationDirectory=probe", "create in /etc/probe", stricter, "configuration is the host's: berth mounts it read-only"},
 
 		// System calls.
@@ -64,7 +66,7 @@ func reviewed() []reviewedDifference {
 		{"SystemCallFilter=*", "filter i386 *", other, otherErrno},
 		{"SystemCallFilter=*", "filter x32 335|filter x32 336", stricter, noX32},
 		{"SystemCallFilter=*", "filter x32 336", other, noX32},
-		{"*MemoryDenyWriteExecute=yes*", "prctl mdwe", other, "systemd knows PR_SET_MDWE from 254 on"},
+		{"*MemoryDenyWriteExecute=yes*", "prctl mdwe|status Seccomp", other, "systemd uses a filter until 253 and PR_SET_MDWE from 254 on, berth both"},
 		{"SystemCallFilter=@known *", "filter x32 453", looser, "@known names map_shadow_stack(2), of which systemd 252's libseccomp doesn't know the number in x32"},
 		{"SystemCallFilter=~@file-system *", "filter * 468|filter * 469", stricter, newerCalls},
 		{"SystemCallFilter=~@basic-io *", "filter * 1|filter i386 4", stricter, "systemd keeps write(2) for its own last message before it executes the program"},
@@ -80,8 +82,8 @@ func reviewed() []reviewedDifference {
 
 		// The process.
 		{"CPUSchedulingPolicy=idle", "schedule as batch", stricter, overMachine},
-		{"KeyringMode=inherit", "keyring session", other, "the host's keyrings are never a container's"},
-		{"KeyringMode=shared", "keyring session links", other, "systemd keeps the ID of the invocation in the keyring as well"},
+		{"KeyringMode=inherit", "keyring session", other, hostKeyrings},
+		{"KeyringMode=inherit", "keyring of the user", stricter, hostKeyrings},
 		{"OOMScoreAdjust=-100", "start", stricter, "it takes CAP_SYS_RESOURCE, which this machine hasn't: systemd passes over it, and berth refuses"},
 		{"ProtectHome=yes ReadWritePaths=/home", "start", stricter, "one setting makes void what the other asks for: an error that says so"},
 	}

@@ -46,6 +46,18 @@ static long open_it(const struct try *t)
 	return fd < 0 ? fd : 0;
 }
 
+/* read_it says whether there is anything in a file. */
+static long read_it(const struct try *t)
+{
+	char byte;
+	long fd = open_file(t->path, O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	long n = call(__NR_read, fd, &byte, 1);
+	call(__NR_close, fd);
+	return n == 0 ? -ENODATA : n;
+}
+
 /* keep_mode sets a path's mode to what it is. */
 static long keep_mode(const struct try *t)
 {
@@ -185,6 +197,9 @@ static void add_reads(void)
 	/* ENXIO: it is a socket, and there. */
 	for (size_t i = 0; i < LENGTH(files); i++)
 		add_open(join("open ", files[i]), open_it, files[i], O_RDONLY | O_NONBLOCK, 0, ENXIO);
+	add_open("read /proc/cpuinfo", read_it, "/proc/cpuinfo", 0, 0, 0);
+	add_open("read /proc/kallsyms", read_it, "/proc/kallsyms", 0, 0, 0);
+	add_open("read /proc/version", read_it, "/proc/version", 0, 0, 0);
 	add_open("write /srv/probe/data", open_it, "/srv/probe/data", O_WRONLY, 0, 0);
 	add_open("write /srv/probe/inner/data", open_it, "/srv/probe/inner/data", O_WRONLY, 0, 0);
 	add_open("write /srv/probe/other/data", open_it, "/srv/probe/other/data", O_WRONLY, 0, 0);

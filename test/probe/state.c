@@ -41,7 +41,7 @@ static void put_capabilities(const char *field)
 static void put_status(void)
 {
 	static const char *const sets[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"};
-	static const char *const fields[] = {"Uid", "Gid", "Groups", "NoNewPrivs", "Umask", "SigIgn",
+	static const char *const fields[] = {"Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "Umask", "SigIgn",
 					     "SigBlk", "THP_enabled", "Cpus_allowed_list", "Mems_allowed_list"};
 	if (read_file("/proc/self/status", buffer, sizeof(buffer)) < 0)
 		return;
@@ -118,17 +118,17 @@ static void put_file(const char *path)
 		put_value(join("content ", path), '=', buffer);
 }
 
-/* The session keyring by its name, as numbers differ, and what it links to. */
+/* The session keyring by its name, as numbers differ, and whether the user's is
+ * linked to it. */
 static void put_keyrings(void)
 {
-	int keys[64];
 	long n = call(__NR_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, buffer, sizeof(buffer));
 	if (n < 0)
 		put_result("keyring session", n);
 	else
 		put_value("keyring session", '=', buffer);
-	n = call(__NR_keyctl, KEYCTL_READ, KEY_SPEC_SESSION_KEYRING, keys, sizeof(keys));
-	put_returned("keyring session links", n < 0 ? n : n / 4);
+	n = call(__NR_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "keyring", "_uid.0", 0);
+	put_result("keyring of the user", n);
 }
 
 static void put_host_name(void)
@@ -144,7 +144,7 @@ static void put_host_name(void)
 void print_state(void)
 {
 	static const char *const files[] = {"/proc/self/oom_score_adj", "/proc/self/coredump_filter",
-					    "/srv/probe/bound", "/srv/probe/data", "/tmp/probe-marker", "/var/tmp/probe-marker",
+					    "/srv/probe/bound", "/srv/probe/data", "/srv/probe/empty/data", "/tmp/probe-marker", "/var/tmp/probe-marker",
 					    "/home/probe-marker", "/root/probe-marker", "/run/user/probe-marker",
 					    "/run/probe-marker", "/dev/shm/probe-marker", "/sys/class/net/lo/operstate"};
 	put_status();
