@@ -125,6 +125,32 @@ func TestLearn(t *testing.T) {
 	})
 }
 
+// Where the kernel lets berth load no BPF program, the payload's system calls are
+// trapped.
+func TestLearnByTrapping(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		const script = `mkdir /var/lib/new; chown 1 /var/lib/new; (echo x >/var/lib/new/file); cat /etc/hostname | wc -c`
+		define(t, h, "box", debianBox)
+		writeFile(t, h, "/tmp/script", script)
+		shell(t, h, "timeout 20 systemd-run --quiet --wait --pipe --collect --property=SystemCallFilter=~bpf --property=SystemCallErrorNumber=EPERM berth learn box -o "+
+			learnedProfile+" --record "+learnedRecord+` -- /bin/sh -euc "$(cat /tmp/script)"`)
+		l := readLearned(t, h)
+		l.has(t, `ProtectSystem = "strict"`, `ReadWritePaths = "/var/lib"`, `RestrictNamespaces = true`, `MemoryDenyWriteExecute = true`, `SystemCallArchitectures = "native"`)
+		if l.recording.Capabilities != nil {
+			t.Errorf("trapping tells of capabilities: %v", l.recording.Capabilities)
+		}
+		if !l.uses("/usr/bin/chown", "execute") {
+			t.Errorf("the execution of chown is missing: %+v", l.recording.Files)
+		}
+		if got := withLearned(t, h, script); got.Status != 0 {
+			t.Errorf("under what was learned: %+v\n%s", got, l.profile)
+		}
+		if got := withLearned(t, h, "unshare --mount true"); got.Status == 0 {
+			t.Errorf("unshare is possible under what was learned:\n%s", l.profile)
+		}
+	})
+}
+
 // What berth does before the payload runs is none of the payload's.
 func TestLearnLeavesOutBerth(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
