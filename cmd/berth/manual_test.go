@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"berth/config"
+	"berth/sandbox"
 	"berth/units"
 )
 
@@ -15,6 +16,8 @@ const (
 	formatFile    = "../../docs/man/berth.toml.5.md"
 	settingsBegin = "<!-- settings: written by go test ./cmd/berth -run TestSettings -update -->\n"
 	settingsEnd   = "<!-- end of settings -->\n"
+	sandboxBegin  = "<!-- sandbox: written by go test ./cmd/berth -run TestSandboxSettings -update -->\n"
+	sandboxEnd    = "<!-- end of sandbox -->\n"
 )
 
 // TestSettings compares the manual's list of systemd's settings with package
@@ -29,6 +32,24 @@ func TestSettings(t *testing.T) {
 		fmt.Fprintf(&b, "\n**%s**\n\n:   %s\n", name, settingText(s))
 	}
 	compareSection(t, formatFile, settingsBegin, settingsEnd, b.String()+"\n")
+}
+
+// TestSandboxSettings compares the manual's list of settings of systemd.exec(5)
+// with package sandbox.
+func TestSandboxSettings(t *testing.T) {
+	var b strings.Builder
+	section := ""
+	for _, s := range sandbox.Table() {
+		if s.Refused != "" || s.Alias != "" {
+			continue
+		}
+		if s.Section != section {
+			section = s.Section
+			fmt.Fprintf(&b, "\n## %s\n", sectionTitles[section])
+		}
+		fmt.Fprintf(&b, "\n**%s**\n\n:   %s\n", s.Name, markdown(s.How))
+	}
+	compareSection(t, formatFile, sandboxBegin, sandboxEnd, b.String()+"\n")
 }
 
 // settingText describes a setting, with what it needs of a host.
