@@ -90,7 +90,7 @@ func limit(name, value string) (n uint64, err error) {
 		n, err = unitfile.Unsigned(value)
 	default:
 		expected = "a size such as 512M, or infinity"
-		n, err = unitfile.Size(value)
+		n, err = unitfile.Size(value, 1024)
 	}
 	written := n == unix.RLIM_INFINITY && (name != "LimitCPU" && name != "LimitRTTIME")
 	if err != nil || written {

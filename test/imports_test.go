@@ -19,7 +19,7 @@ var rules = []struct {
 		"a file means the same on every host: decoding knows no systemd and makes no system call"},
 	{"berth/profiles", []string{"berth/config", "berth/internal/nearest"},
 		"profiles are files: what their settings mean is known where they are applied"},
-	{"berth/units", []string{"berth/internal/nearest"},
+	{"berth/units", []string{"berth/internal/nearest", "berth/internal/unitfile"},
 		"systemd's settings and its bus are one subject, without containers"},
 	{"berth/idpool", nil,
 		"blocks of IDs can be had without a container"},

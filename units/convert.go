@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"berth/internal/unitfile"
 )
 
 // mustBe is the error for a value that isn't what is accepted.
@@ -50,7 +52,7 @@ func list[T any](name string, values []string, parse func(value string) ([]T, er
 
 func convertBoolean(s *Setting, values []string) ([]Property, error) {
 	return last(values, func(v string) (Property, error) {
-		b, err := ParseBoolean(v)
+		b, err := unitfile.Boolean(v)
 		return NewProperty(s.Name, b), err
 	})
 }
@@ -97,7 +99,7 @@ func convertPressureWatch(s *Setting, values []string) ([]Property, error) {
 		if v == "auto" || v == "skip" {
 			return NewProperty(s.Name, v), nil
 		}
-		on, err := ParseBoolean(v)
+		on, err := unitfile.Boolean(v)
 		if err != nil {
 			return Property{}, mustBe("yes, no, auto or skip", v)
 		}
@@ -114,7 +116,7 @@ const anyTimespan = "a time span such as 90, 5min 20s or infinity"
 func (s *Setting) usecName() string { return strings.TrimSuffix(s.Name, "Sec") + "USec" }
 
 func (s *Setting) timespan(v string) (Property, error) {
-	usec, err := ParseTimespan(v)
+	usec, err := unitfile.Microseconds(v, second)
 	if err != nil {
 		return Property{}, mustBe(anyTimespan, v)
 	}
@@ -139,7 +141,7 @@ func convertPressureDuration(s *Setting, values []string) ([]Property, error) {
 		if v == "" {
 			return NewProperty(s.usecName(), Infinity), nil // the default of oomd.conf(5)
 		}
-		usec, err := ParseTimespan(v)
+		usec, err := unitfile.Microseconds(v, second)
 		if err != nil || usec < 1e6 || usec == Infinity {
 			return Property{}, mustBe("a time span of 1s or more", v)
 		}
@@ -181,7 +183,7 @@ func convertSlice(s *Setting, values []string) ([]Property, error) {
 func convertDelegate(s *Setting, values []string) ([]Property, error) {
 	var props []Property
 	for _, v := range values {
-		if on, err := ParseBoolean(v); err == nil {
+		if on, err := unitfile.Boolean(v); err == nil {
 			props = append(props, NewProperty("Delegate", on))
 			continue
 		}

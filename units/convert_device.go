@@ -2,6 +2,8 @@ package units
 
 import (
 	"strings"
+
+	"berth/internal/unitfile"
 )
 
 const (
@@ -23,7 +25,7 @@ func convertDeviceAllow(s *Setting, values []string) ([]Property, error) {
 			path, ok = cleanPath(device)
 			ok = ok && validDevice(path)
 		}
-		if !ok || strings.ContainsAny(path, whitespace) || strings.Trim(permissions, "rwm") != "" {
+		if !ok || strings.ContainsAny(path, unitfile.Blanks) || strings.Trim(permissions, "rwm") != "" {
 			return nil, mustBe(anyDevice, v)
 		}
 		return []devicePermission{{path, permissions}}, nil
@@ -53,7 +55,7 @@ func convertDeviceLimit(s *Setting, values []string) ([]Property, error) {
 			if text == "infinity" {
 				return Infinity, true
 			}
-			n, err := ParseSize(text, 1000)
+			n, err := unitfile.Size(text, 1000)
 			return n, err == nil && n > 0
 		})
 	})
@@ -62,7 +64,7 @@ func convertDeviceLimit(s *Setting, values []string) ([]Property, error) {
 func convertDeviceLatency(s *Setting, values []string) ([]Property, error) {
 	return list(s.usecName(), values, func(v string) ([]deviceValue, error) {
 		return perDevice(v, "a time span such as 25ms", func(text string) (uint64, bool) {
-			n, err := ParseTimespan(text)
+			n, err := unitfile.Microseconds(text, second)
 			return n, err == nil
 		})
 	})

@@ -1,6 +1,10 @@
 package units
 
-import "strings"
+import (
+	"strings"
+
+	"berth/internal/unitfile"
+)
 
 const (
 	anySize      = "a size such as 512M, a percentage or infinity"
@@ -46,7 +50,7 @@ func (s *Setting) memoryLimit(values []string, m memory) ([]Property, error) {
 			}
 			return NewProperty(s.Name+"Scale", scale(part)), nil
 		}
-		size, err := ParseSize(v, 1024)
+		size, err := unitfile.Size(v, 1024)
 		if err != nil || size == Infinity || size == 0 && !m.zero {
 			return Property{}, mustBe(sizeFor(startup), v)
 		}
@@ -88,7 +92,7 @@ func tasksMax(v string) ([]Property, error) {
 		}
 		return []Property{NewProperty("TasksMaxScale", scale(part))}, nil
 	}
-	n, err := parseUint(v)
+	n, err := unitfile.Unsigned(v)
 	if err != nil || n == 0 || n == Infinity {
 		return nil, mustBe(anyTasks, v)
 	}
@@ -136,6 +140,6 @@ func weight(v string) (uint64, bool) {
 	if v == "" {
 		return weightUnset, true
 	}
-	n, err := parseUint(v)
+	n, err := unitfile.Unsigned(v)
 	return n, err == nil && n >= weightMin && n <= weightMax
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"berth/internal/unitfile"
 )
 
 // Numbers of the kernel's ABI that properties carry: linux/socket.h,
@@ -53,7 +55,7 @@ func addresses(word string) ([]addressPrefix, bool) {
 	}
 	n := uint64(addr.BitLen())
 	if sliced {
-		if n, err = parseUint(bits); err != nil || n > uint64(addr.BitLen()) {
+		if n, err = unitfile.Unsigned(bits); err != nil || n > uint64(addr.BitLen()) {
 			return nil, false
 		}
 	}
@@ -128,10 +130,10 @@ func bindRule(tokens []string) (rule socketBind, ok bool) {
 
 func portRange(v string) (first, last uint16, ok bool) {
 	low, high, isRange := strings.Cut(v, "-")
-	a, err := parseUint(low)
+	a, err := unitfile.Unsigned(low)
 	b := a
 	if err == nil && isRange {
-		b, err = parseUint(high)
+		b, err = unitfile.Unsigned(high)
 	}
 	return uint16(a), uint16(b), err == nil && a >= 1 && a <= b && b <= 65535
 }
@@ -175,7 +177,7 @@ func convertInterface(s *Setting, values []string) ([]Property, error) {
 
 func validInterface(name string) bool {
 	const longest = 127 // ALTIFNAMSIZ - 1
-	if name == "" || len(name) > longest || leadingDigits(name) == name {
+	if name == "" || len(name) > longest || strings.Trim(name, digits) == "" {
 		return false
 	}
 	switch name {
@@ -253,7 +255,7 @@ func validNFTName(name string) bool {
 		return false
 	}
 	for i := range len(name) {
-		if !isLetter(name[i]) && leadingDigits(name[i:i+1]) == "" && strings.IndexByte(`/\_.`, name[i]) < 0 {
+		if !isLetter(name[i]) && strings.IndexByte(digits, name[i]) < 0 && strings.IndexByte(`/\_.`, name[i]) < 0 {
 			return false
 		}
 	}

@@ -3,6 +3,8 @@ package units
 import (
 	"strconv"
 	"strings"
+
+	"berth/internal/unitfile"
 )
 
 const (
@@ -35,10 +37,10 @@ func addCPUs(mask []byte, v string) ([]byte, error) {
 	}
 	for _, word := range list {
 		low, high, isRange := strings.Cut(word, "-")
-		a, err := parseUint(low)
+		a, err := unitfile.Unsigned(low)
 		b := a
 		if err == nil && isRange {
-			b, err = parseUint(high)
+			b, err = unitfile.Unsigned(high)
 		}
 		if err != nil || a > b || b >= maxCPUs {
 			return nil, mustBe(anyCPUs, word)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path"
 	"strings"
+
+	"berth/internal/unitfile"
 )
 
 // words splits a value at blanks as unit files do: single and double quotes
@@ -24,7 +26,7 @@ func words(v string) ([]string, error) {
 func firstWord(v string) (word, rest string, err error) {
 	var text strings.Builder
 	var quote byte
-	v = strings.TrimLeft(v, whitespace)
+	v = strings.TrimLeft(v, unitfile.Blanks)
 	for i := 0; i < len(v); i++ {
 		switch c := v[i]; {
 		case c == '\\':
@@ -36,8 +38,8 @@ func firstWord(v string) (word, rest string, err error) {
 			quote = 0
 		case quote == 0 && (c == '"' || c == '\''):
 			quote = c
-		case quote == 0 && strings.IndexByte(whitespace, c) >= 0:
-			return text.String(), strings.TrimLeft(v[i:], whitespace), nil
+		case quote == 0 && strings.IndexByte(unitfile.Blanks, c) >= 0:
+			return text.String(), strings.TrimLeft(v[i:], unitfile.Blanks), nil
 		default:
 			text.WriteByte(c)
 		}

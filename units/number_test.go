@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"berth/internal/unitfile"
 )
 
 func TestParseSize(t *testing.T) {
@@ -44,26 +46,26 @@ func TestParseSize(t *testing.T) {
 		{"0x10", 1024, 0, false},
 		{"infinity", 1024, 0, false},
 	} {
-		got, err := ParseSize(test.in, test.base)
+		got, err := unitfile.Size(test.in, test.base)
 		if got != test.want || (err == nil) != test.ok {
-			t.Errorf("ParseSize(%q, %d) = %d, %v; want %d, ok %v", test.in, test.base, got, err, test.want, test.ok)
+			t.Errorf("unitfile.Size(%q, %d) = %d, %v; want %d, ok %v", test.in, test.base, got, err, test.want, test.ok)
 		}
 	}
 }
 
 func TestParseBoolean(t *testing.T) {
 	for _, s := range strings.Fields("1 yes Y true T ON") {
-		if b, err := ParseBoolean(s); !b || err != nil {
+		if b, err := unitfile.Boolean(s); !b || err != nil {
 			t.Errorf("%q: %v, %v", s, b, err)
 		}
 	}
 	for _, s := range strings.Fields("0 no N false F Off") {
-		if b, err := ParseBoolean(s); b || err != nil {
+		if b, err := unitfile.Boolean(s); b || err != nil {
 			t.Errorf("%q: %v, %v", s, b, err)
 		}
 	}
 	for _, s := range []string{"", "2", "yess", " yes"} {
-		if _, err := ParseBoolean(s); err == nil {
+		if _, err := unitfile.Boolean(s); err == nil {
 			t.Errorf("%q is accepted", s)
 		}
 	}
@@ -117,9 +119,9 @@ var timespans = []struct {
 
 func TestParseTimespan(t *testing.T) {
 	for _, test := range timespans {
-		got, err := ParseTimespan(test.in)
+		got, err := unitfile.Microseconds(test.in, second)
 		if got != test.want || (err == nil) != test.ok {
-			t.Errorf("ParseTimespan(%q) = %d, %v; want %d, ok %v", test.in, got, err, test.want, test.ok)
+			t.Errorf("unitfile.Microseconds(%q, second) = %d, %v; want %d, ok %v", test.in, got, err, test.want, test.ok)
 		}
 	}
 }
@@ -131,7 +133,7 @@ func TestParseTimespanAsSystemd(t *testing.T) {
 	microseconds := regexp.MustCompile(`(?m)^\s*μs: (\d+)$`)
 	for _, test := range timespans {
 		out, err := exec.Command("systemd-analyze", "timespan", "--", test.in).Output()
-		got, ours := ParseTimespan(test.in)
+		got, ours := unitfile.Microseconds(test.in, second)
 		if (err == nil) != (ours == nil) {
 			t.Errorf("%q: systemd says %v, ParseTimespan %v", test.in, err, ours)
 			continue
@@ -152,7 +154,7 @@ func TestParseTimespanAsSystemd(t *testing.T) {
 func TestFormatTimespan(t *testing.T) {
 	for _, usec := range []uint64{0, 1, 999, 1e3, 1e6, 90e6, 3661e6 + 5, 31557600e6, 1<<63 - 1, Infinity} {
 		text := FormatTimespan(usec)
-		if back, err := ParseTimespan(text); back != usec || err != nil {
+		if back, err := unitfile.Microseconds(text, second); back != usec || err != nil {
 			t.Errorf("%d is written %q and read %d, %v", usec, text, back, err)
 		}
 	}
@@ -164,13 +166,13 @@ func FuzzParseNumbers(f *testing.F) {
 	}
 	f.Add("1G 512M")
 	f.Fuzz(func(t *testing.T, s string) {
-		if usec, err := ParseTimespan(s); err == nil {
-			if back, err := ParseTimespan(FormatTimespan(usec)); back != usec || err != nil {
+		if usec, err := unitfile.Microseconds(s, second); err == nil {
+			if back, err := unitfile.Microseconds(FormatTimespan(usec), second); back != usec || err != nil {
 				t.Errorf("%q is %d, read back %d, %v", s, usec, back, err)
 			}
 		}
-		if n, err := ParseSize(s, 1024); err == nil {
-			if back, err := ParseSize(strconv.FormatUint(n, 10), 1024); back != n || err != nil {
+		if n, err := unitfile.Size(s, 1024); err == nil {
+			if back, err := unitfile.Size(strconv.FormatUint(n, 10), 1024); back != n || err != nil {
 				t.Errorf("%q is %d, read back %d, %v", s, n, back, err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/internal/nearest"
+	"berth/internal/unitfile"
 )
 
 // Setting is one setting that a scope takes.
@@ -94,13 +95,10 @@ func (s Setting) Convert(values []string) ([]Property, error) {
 		if strings.ContainsFunc(v, isControl) {
 			return nil, fmt.Errorf("must not have a line break or a control character: %q", v)
 		}
-		trimmed[i] = strings.Trim(v, whitespace)
+		trimmed[i] = strings.Trim(v, unitfile.Blanks)
 	}
 	return s.convert(&s, trimmed)
 }
-
-// whitespace is what separates words in a unit file.
-const whitespace = " \t\n\r"
 
 // isControl is true for what must never reach a unit property: systemd writes
 // transient units to files, where a line break would begin a new setting.

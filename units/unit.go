@@ -194,7 +194,10 @@ func (m *Manager) about(ctx context.Context, property string) (string, error) {
 
 func parseVersion(text string) (int, error) {
 	n := 0
-	for _, digit := range leadingDigits(strings.TrimPrefix(text, "v")) {
+	for _, digit := range strings.TrimPrefix(text, "v") {
+		if digit < '0' || digit > '9' {
+			break
+		}
 		n = n*10 + int(digit-'0')
 		if n > 1e6 {
 			break

@@ -81,9 +81,9 @@ func FileMode(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// Size reads a number of bytes with the suffixes K, M, G, T, P and E, multiples
-// of 1024. Fractions and sums are accepted ("1.5G", "1G 512M"); "infinity" is not.
-func Size(s string) (uint64, error) {
+// Size reads a number of bytes with the suffixes K, M, G, T, P and E, multiples of
+// base: 1024, or 1000 for bandwidths. Fractions and sums are accepted ("1.5G", "1G 512M"); "infinity" is not.
+func Size(s string, base uint64) (uint64, error) {
 	const suffixes = "EPTGMKB"
 	var total uint64
 	rest, next := strings.TrimLeft(s, Blanks), 0
@@ -101,11 +101,14 @@ func Size(s string) (uint64, error) {
 		if unit < next { // units must become smaller, and nothing follows a number without one
 			return 0, strconv.ErrSyntax
 		}
-		shift := 10 * uint(max(0, len(suffixes)-1-unit))
-		if n > math.MaxUint64>>shift || fraction > 0 && n == math.MaxUint64>>shift {
+		factor := uint64(1)
+		for range len(suffixes) - 1 - min(unit, len(suffixes)-1) {
+			factor *= base
+		}
+		if n > math.MaxUint64/factor || fraction > 0 && n == math.MaxUint64/factor {
 			return 0, ErrRange
 		}
-		part := n<<shift + uint64(fraction*float64(uint64(1)<<shift))
+		part := n*factor + uint64(fraction*float64(factor))
 		if part > math.MaxUint64-total {
 			return 0, ErrRange
 		}

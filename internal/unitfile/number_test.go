@@ -10,6 +10,7 @@ func TestNumbers(t *testing.T) {
 	signed := func(s string) (uint64, error) { n, err := Integer(s, -20, 100); return uint64(n), err }
 	mode := func(s string) (uint64, error) { n, err := FileMode(s); return uint64(n), err }
 	seconds := func(s string) (uint64, error) { return Microseconds(s, 1e6) }
+	bytes := func(s string) (uint64, error) { return Size(s, 1024) }
 	const bad = math.MaxUint64 - 1
 	tests := []struct {
 		name  string
@@ -39,15 +40,15 @@ func TestNumbers(t *testing.T) {
 		{"mode too large", mode, "10000", bad},
 		{"mode with a plus", mode, "+755", bad},
 		{"decimal mode", mode, "798", bad},
-		{"bytes", Size, "512", 512},
-		{"kilobytes", Size, "4K", 4096},
-		{"a fraction", Size, "1.5G", 3 << 29},
-		{"a sum", Size, "1G 512M", 1<<30 + 1<<29},
-		{"a sum of growing units", Size, "1M 1G", bad},
-		{"exabytes", Size, "15E", 15 << 60},
-		{"too many exabytes", Size, "16E", bad},
-		{"a long fraction", Size, "0.12345678901234567890K", bad},
-		{"a size without digits", Size, "K", bad},
+		{"bytes", bytes, "512", 512},
+		{"kilobytes", bytes, "4K", 4096},
+		{"a fraction", bytes, "1.5G", 3 << 29},
+		{"a sum", bytes, "1G 512M", 1<<30 + 1<<29},
+		{"a sum of growing units", bytes, "1M 1G", bad},
+		{"exabytes", bytes, "15E", 15 << 60},
+		{"too many exabytes", bytes, "16E", bad},
+		{"a long fraction", bytes, "0.12345678901234567890K", bad},
+		{"a size without digits", bytes, "K", bad},
 		{"seconds", seconds, "90", 90e6},
 		{"units", seconds, "1min 30s", 90e6},
 		{"without a blank", seconds, "1h30min", 5400e6},
