@@ -119,9 +119,16 @@ func (s *start) register() (wait func()) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		err = manager.Register(ctx, units.Machine{
+		machine := units.Machine{
 			Name: s.plan.Name, Service: "berth", Class: "container", Leader: s.leader.PID, Root: s.plan.Root.Directory,
-		})
+		}
+		// machined hears of the end of an earlier one of this name a little later.
+		for deadline := time.Now().Add(staleUnit); ; time.Sleep(20 * time.Millisecond) {
+			err = manager.Register(ctx, machine)
+			if !errors.Is(err, units.ErrMachineExists) || time.Now().After(deadline) || !s.running() {
+				break
+			}
+		}
 		if err != nil && !errors.Is(err, units.ErrNoMachined) && s.running() {
 			s.Warn(err.Error())
 		}

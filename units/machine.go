@@ -17,6 +17,9 @@ const (
 // ErrNoMachined says that systemd-machined isn't running.
 var ErrNoMachined = errors.New("systemd-machined is not running")
 
+// ErrMachineExists says that the name of a machine is taken.
+var ErrMachineExists = errors.New("another machine has this name")
+
 // Machine is what systemd-machined is told about a container.
 type Machine struct {
 	Name       string
@@ -30,7 +33,8 @@ type Machine struct {
 
 // Register tells systemd-machined about a machine, so that machinectl lists it
 // until its unit ends. ErrNoMachined where machined isn't running: it is not
-// started for this.
+// started for this. ErrMachineExists where the name is taken, for a moment also by
+// a machine that has just ended.
 func (m *Manager) Register(ctx context.Context, machine Machine) error {
 	var path dbus.ObjectPath
 	id := []byte{}
@@ -65,6 +69,8 @@ func machinedError(err error) error {
 		switch bus.Name {
 		case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner":
 			return ErrNoMachined
+		case "org.freedesktop.machine1.MachineExists":
+			return ErrMachineExists
 		}
 	}
 	return replyError(err)

@@ -379,7 +379,7 @@ func TestJournalSettingsAreThoseOfSystemd(t *testing.T) {
 			{"stream", 0, "echo one; echo '<2>two'; echo '<x>three'", []string{"SyslogIdentifier=speaker", "SyslogFacility=local3", "SyslogLevel=notice", "SyslogLevelPrefix=yes"}},
 			{"without prefix", 0, "echo '<2>two'", []string{"SyslogFacility=daemon", "SyslogLevel=debug", "SyslogLevelPrefix=no"}},
 			{"extra fields", 0, "echo one; sleep 1.2; echo two", []string{`LogExtraFields=N_A=1 "N_B=a b"`, "LogExtraFields=N_C=äö"}},
-			{"level", 0, "echo '<4>four'; echo '<5>five'; echo '<0>zero'", []string{"LogLevelMax=warning", "SyslogLevelPrefix=yes"}},
+			{"level", 0, "sleep 1.5; echo '<4>four'; echo '<5>five'; echo '<0>zero'", []string{"LogLevelMax=warning", "SyslogLevelPrefix=yes"}},
 			{"rate limit", 0, "seq 20", []string{"LogRateLimitIntervalSec=1h", "LogRateLimitBurst=5"}},
 			{"filter", 253, "sleep 1.5; echo wanted; echo 'wanted not'; echo other; sleep 0.3", []string{"LogFilterPatterns=want.*", "LogFilterPatterns=~not"}},
 		} {
