@@ -164,6 +164,11 @@ func adjust(pid int, p nsinit.Process) error {
 			return err
 		}
 	}
+	if filter := p.Attributes.CoredumpFilter; filter != nil {
+		if err := kernel.SetCoredumpFilter(pid, *filter); err != nil {
+			return err
+		}
+	}
 	return kernel.RaiseLimits(pid, p.Limits)
 }
 

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,14 +19,14 @@ type Attributes struct {
 	UMask           uint32  `json:"umask"`                       //
 	Personality     *uint32 `json:"personality,omitempty"`       // personality(2)
 	IgnoreSIGPIPE   bool    `json:"ignore_sigpipe,omitempty"`    //
-	CoredumpFilter  *uint64 `json:"coredump_filter,omitempty"`   // core(5)
 	TimerSlack      *uint64 `json:"timer_slack_ns,omitempty"`    // PR_SET_TIMERSLACK(2const), nanoseconds
 	MemoryKSM       *bool   `json:"memory_ksm,omitempty"`        // PR_SET_MEMORY_MERGE, Linux 6.4
 	DisableTHP      bool    `json:"disable_thp,omitempty"`       // PR_SET_THP_DISABLE(2const)
 
-	// What may take more rights than the container has: it is set on its first
-	// process from outside.
+	// What may take more rights than the container has, or a /proc that isn't the
+	// container's: it is set on its first process from outside.
 	OOMScoreAdjust *int        `json:"oom_score_adjust,omitempty"` // -1000 … 1000
+	CoredumpFilter *uint64     `json:"coredump_filter,omitempty"`  // core(5)
 	Nice           *int        `json:"nice,omitempty"`             // -20 … 19
 	IO             *IOPriority `json:"io,omitempty"`               //
 	Scheduler      *Scheduler  `json:"scheduler,omitempty"`        //
@@ -119,12 +118,6 @@ func (a Attributes) SetInherited() error {
 	if a.Personality != nil {
 		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uintptr(*a.Personality), 0, 0); errno != 0 {
 			return fmt.Errorf("personality %#x: %w", *a.Personality, errno)
-		}
-	}
-	if a.CoredumpFilter != nil {
-		value := fmt.Sprintf("%#x", *a.CoredumpFilter)
-		if err := os.WriteFile("/proc/self/coredump_filter", []byte(value), 0); err != nil {
-			return fmt.Errorf("cannot set the core dump filter: %w", err)
 		}
 	}
 	for _, p := range a.prctls() {

@@ -85,3 +85,18 @@ func BoundCaps(keep Caps) error {
 	}
 	return nil
 }
+
+// InheritNoCaps empties the calling thread's inheritable set, and the kernel its
+// ambient one with it, which the bounding set does not bound: capabilities(7).
+func InheritNoCaps() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return fmt.Errorf("capget: %w", err)
+	}
+	data[0].Inheritable, data[1].Inheritable = 0, 0
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		return fmt.Errorf("capset: %w", err)
+	}
+	return nil
+}

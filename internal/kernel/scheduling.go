@@ -161,6 +161,16 @@ func SetOOMScoreAdjust(pid, value int) error {
 	return nil
 }
 
+// SetCoredumpFilter sets what of a process' memory core dumps have. An exec keeps
+// it. See core(5).
+func SetCoredumpFilter(pid int, filter uint64) error {
+	path := "/proc/" + strconv.Itoa(pid) + "/coredump_filter"
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%#x", filter), 0); err != nil {
+		return fmt.Errorf("cannot set CoredumpFilter: %w", err)
+	}
+	return nil
+}
+
 // NUMANodes returns the CPUs of each node of the machine. See the kernel's
 // Documentation/ABI/stable/sysfs-devices-node.
 func NUMANodes() (map[int][]int, error) {

@@ -259,6 +259,9 @@ func remain(self *os.File, payload int) error {
 	if err := kernel.BoundCaps(0); err != nil {
 		return err
 	}
+	if err := kernel.InheritNoCaps(); err != nil {
+		return err
+	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_NO_NEW_PRIVS: %w", err)
 	}
