@@ -41,6 +41,7 @@ type stage struct {
 	source             *os.File            // what the root is made of
 	trees              []*tree             // the root's and the other mounts', in the order of the plan
 	rules              []sandbox.PathRule  // the plan's, with canonical paths
+	missing            map[string]bool     // those of rules for which there is nothing, unless below another mount
 	masks              masks               //
 	maps               map[string]*os.File // user namespaces for ID maps
 	made               int                 // names in private
@@ -51,7 +52,7 @@ type stage struct {
 
 // newStage puts the two tmpfs up. The container's first process is cloned next.
 func newStage(p *Plan) (*stage, error) {
-	s := &stage{plan: p, maps: map[string]*os.File{}}
+	s := &stage{plan: p, maps: map[string]*os.File{}, missing: map[string]bool{}}
 	at, err := kernel.OpenPath(stageDir)
 	if err != nil {
 		return nil, err
@@ -267,6 +268,9 @@ func (s *stage) make(m Mount) (*os.File, error) {
 		mnt, err := s.fromInside(m)
 		if err == nil {
 			s.pts, err = kernel.OpenIn(mnt, "/", unix.O_PATH) // for the console
+		}
+		if err == nil {
+			_, err = s.park(mnt) // which is cloned from it: before Linux 6.15 that takes an attached origin
 		}
 		return mnt, err
 	case "proc", "mqueue":

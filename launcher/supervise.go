@@ -102,10 +102,15 @@ func (s *start) ending() ending {
 // settled is when a container counts as one that stays.
 const settled = 500 * time.Millisecond
 
-// shrink gives memory back that only the start needed.
+// shrink gives memory back that only the start needed: what the runtime does
+// behind a collection comes before the program's own pages.
 func shrink() {
+	pages, err := kernel.FindProgramPages()
 	debug.FreeOSMemory()
-	_ = kernel.DropProgramPages() // it costs memory, nothing else
+	if err == nil { // they cost memory, nothing else
+		time.Sleep(settled / 5)
+		pages.Drop()
+	}
 }
 
 // register tells systemd-machined, where it runs, without keeping anybody

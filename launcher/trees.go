@@ -46,6 +46,11 @@ func (s *stage) followRules() error {
 	for _, r := range s.plan.Rules {
 		name, err := s.canonical(r.Path)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			if t, _ := s.treeOf(name); r.Optional && t != s.trees[0] && name != "" {
+				// The container's root may unmount what hides another of the name.
+				r.Path = name
+				s.rules, s.missing[name] = append(s.rules, r), true
+			}
 			if r.Optional {
 				continue
 			}
@@ -180,7 +185,7 @@ func (s *stage) targets() []string {
 func (s *stage) cover(t *tree, c cover) error {
 	name := strings.TrimPrefix(c.path[len(t.target):], "/")
 	target, err := kernel.OpenPlain(t.mnt, name)
-	if innermost, _ := s.treeOf(c.path); err != nil && innermost != t {
+	if innermost, _ := s.treeOf(c.path); err != nil && (innermost != t || s.missing[c.path]) {
 		return nil
 	}
 	if err != nil {

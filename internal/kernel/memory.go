@@ -9,27 +9,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DropProgramPages takes the pages of the program's own file out of this
-// process' memory. They stay in the page cache, and come back one by one when
-// they are used: a process that mostly waits needs few of those that its start
-// took. Mappings with pages of their own are left alone. See madvise(2),
-// MADV_DONTNEED.
-func DropProgramPages() error {
+// ProgramPages is where the program's own file is in this process' memory.
+// Mappings with pages of their own are left out.
+type ProgramPages []mapping
+
+// FindProgramPages looks for them.
+func FindProgramPages() (ProgramPages, error) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	smaps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, m := range programMappings(smaps, program) {
-		_, _, errno := unix.Syscall(unix.SYS_MADVISE, m.start, m.end-m.start, unix.MADV_DONTNEED)
-		if errno != 0 {
-			return fmt.Errorf("madvise: %w", errno)
-		}
+	return programMappings(smaps, program), nil
+}
+
+// Drop takes them out of this process' memory. They stay in the page cache, and
+// come back when they are used: a process that mostly waits needs few of those
+// that its start took. See madvise(2), MADV_DONTNEED.
+func (p ProgramPages) Drop() {
+	for _, m := range p {
+		// It fails for locked memory only, which berth has none of.
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.start, m.end-m.start, unix.MADV_DONTNEED)
 	}
-	return nil
 }
 
 type mapping struct{ start, end uintptr }

@@ -5,9 +5,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +35,31 @@ static void closeFrom(unsigned first) {
 		fail("close_range");
 }
 
+// confine leaves this process the calls of reap's loop, and kills it at any other:
+// whoever may trace it in the container could have it make calls that the
+// container's own filters deny.
+static void confine(void) {
+#ifdef __x86_64__
+	enum { ARCH = AUDIT_ARCH_X86_64 };
+#else
+	enum { ARCH = AUDIT_ARCH_AARCH64 };
+#endif
+	static const int calls[] = {SYS_wait4, SYS_ptrace, SYS_exit_group, SYS_restart_syscall};
+	enum { CALLS = sizeof calls / sizeof *calls };
+	struct sock_filter code[CALLS + 5] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 0, CALLS + 1),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	for (int i = 0; i < CALLS; i++)
+		code[3 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], CALLS - i, 0);
+	code[3 + CALLS] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[4 + CALLS] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {CALLS + 5, code};
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(125);
+}
+
 // reap waits for all children until the payload ends, ends with its status, and
 // so ends the PID namespace. It is killed when the supervisor ends. The payload
 // is stopped at its exec, as our tracee, until nothing of this process can be
@@ -42,6 +71,7 @@ static void reap(pid_t payload) {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
 	closeFrom(0); // their other ends shall see it when the payload closes them
+	confine();
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(-1, &status, 0);

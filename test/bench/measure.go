@@ -95,6 +95,7 @@ func printMemory(file string) error {
 	if err := waitForPayload("sleep"); err != nil {
 		return err
 	}
+	time.Sleep(time.Second) // a supervisor gives back what its start took when that has lasted
 	kibibytes, err := proportionalSetSize(container.Process.Pid)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestInitWithstandsPayload(t *testing.T) {
 		got := inside(t, h, unrestricted, `
 until grep -q '^CapPrm:.0000000000000000' /proc/1/status; do sleep 0.01; done
 kill -KILL 1; kill -STOP 1; kill -TERM 1; kill -SEGV 1
-grep -E '^(Cap(Prm|Eff|Bnd|Inh|Amb)|NoNewPrivs):' /proc/1/status | tr '\n\t' '  '
+grep -E '^(Cap(Prm|Eff|Bnd|Inh|Amb)|NoNewPrivs|Seccomp):' /proc/1/status | tr '\n\t' '  '
 echo
 perl -e '$fd = syscall(434, 1, 0); print "pidfd_getfd gave a descriptor of PID 1" if syscall(438, $fd, 3, 0) >= 0'`)
 		lines := strings.Split(got, "\n")
@@ -67,7 +67,7 @@ perl -e '$fd = syscall(434, 1, 0); print "pidfd_getfd gave a descriptor of PID 1
 		if len(lines) > 1 {
 			t.Error(lines[1])
 		}
-		if !strings.Contains(lines[0], "NoNewPrivs: 1") {
+		if !strings.Contains(lines[0], "NoNewPrivs: 1") || !strings.Contains(lines[0], "Seccomp: 2") {
 			t.Errorf("PID 1: %s", lines[0])
 		}
 	})
