@@ -41,17 +41,13 @@ func (s *stage) treeOf(name string) (*tree, string) {
 }
 
 // followRules makes the paths of the plan's rules canonical: symlinks in them
-// are followed as they stand in the container. What is missing is left out.
+// are followed as they stand in the container. What is missing may be passed over.
 func (s *stage) followRules() error {
 	for _, r := range s.plan.Rules {
 		name, err := s.canonical(r.Path)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-			if t, _ := s.treeOf(name); r.Optional && t != s.trees[0] && name != "" {
-				// The container's root may unmount what hides another of the name.
-				r.Path = name
-				s.rules, s.missing[name] = append(s.rules, r), true
-			}
 			if r.Optional {
+				s.followMissing(r, name)
 				continue
 			}
 			return fmt.Errorf("cannot apply %s: %s is not in the container; \"-%s\" passes over it then", r.Setting, r.Path, r.Path)
@@ -66,6 +62,16 @@ func (s *stage) followRules() error {
 		s.rules = append(s.rules, r)
 	}
 	return nil
+}
+
+// followMissing keeps a rule for a path with nothing at it: the container's root
+// may unmount the mount that it lies in, and there may be something below.
+func (s *stage) followMissing(r sandbox.PathRule, name string) {
+	if t, _ := s.treeOf(name); t == s.trees[0] {
+		return
+	}
+	r.Path = name
+	s.rules, s.missing[name] = append(s.rules, r), true
 }
 
 // maxSymlinks is how many the kernel follows in one path. See

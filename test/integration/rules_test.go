@@ -59,6 +59,27 @@ target = "/var/run"
 	})
 }
 
+// The container's root may unmount a tmpfs, and must not find there what a rule
+// is about.
+func TestRulesHoldBelowMounts(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		root := smallRoot(t, h)
+		shell(t, h, "cp /usr/bin/umount /srv/root/usr/bin; cp -n $(ldd /usr/bin/umount | grep -o '/[^ ]*') /srv/root/usr/lib/ || true; echo visible | tee /srv/root/tmp/secret > /srv/root/tmp/fixed")
+		got := runContainer(t, h, "box", fmt.Sprintf(unrestricted+`
+[root]
+directory = %q
+[process]
+environment = { LD_LIBRARY_PATH = "/usr/lib" }
+[sandbox]
+InaccessiblePaths = "-/tmp/secret"
+ReadOnlyPaths = "-/tmp/fixed"
+`, root), "/usr/bin/sh", "-c", "umount /tmp && ! cat /tmp/secret && ! touch /tmp/fixed")
+		if got.Status != 0 || got.Stdout != "" || !strings.Contains(got.Stderr, "Permission denied") || !strings.Contains(got.Stderr, "Read-only") {
+			t.Errorf("got %+v, want that both are denied", got)
+		}
+	})
+}
+
 // Nothing at all can't be what is meant.
 func TestRootIsNotInaccessible(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
