@@ -121,11 +121,11 @@ func TestDoctorUnenforced(t *testing.T) {
 	}
 	got := reasons(doctor{host: Host{SystemdVersion: 252, Controllers: all[1:]}, bpf: unix.EINVAL})
 	for reason, setting := range map[string]string{
-		"this host has no cpu controller in its unified cgroup hierarchy":  "CPUQuota",
-		"needs systemd 253 or later, this is 252":                          "MemoryZSwapMax",
-		"this kernel takes no BPF programs for cgroups (invalid argument)": "IPAddressDeny",
-		`this kernel doesn't let BPF programs decide (no "bpf" in lsm=)`:   "RestrictFileSystems",
-		"this host has no NUMA nodes":                                      "NUMAMask",
+		"this host has no cpu controller in its unified cgroup hierarchy":           "CPUQuota",
+		"needs systemd 253 or later, this is 252":                                   "MemoryZSwapMax",
+		"this kernel takes no BPF programs for cgroups (invalid argument)":          "IPAddressDeny",
+		`this kernel doesn't let berth's BPF program decide which files are opened`: "RestrictFileSystems",
+		"this host has no NUMA nodes":                                               "NUMAMask",
 	} {
 		if !slices.Contains(got[reason], setting) {
 			t.Errorf("%q lists %v, not %s", reason, got[reason], setting)

@@ -119,7 +119,7 @@ func (s *stage) upperOnDisk(o overlay, ns *os.File) (upper, work string, err err
 // appears empty, a file not at all. See the kernel's
 // Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
 func (s *stage) hide(o overlay, upper string) error {
-	h := hiding{stage: s, lower: o.lower[0], upper: upper, hidden: map[string]bool{}}
+	h := hiding{stage: s, lower: o.lower[0], upper: upper, hidden: map[string]bool{}, reached: map[string]bool{}}
 	for _, pattern := range o.hidden {
 		if err := h.absent(pattern); err != nil {
 			return err
@@ -141,6 +141,7 @@ type hiding struct {
 	*stage
 	lower, upper string
 	hidden       map[string]bool // relative paths
+	reached      map[string]bool // directories, by whether no symlink leads there
 }
 
 // all hides what matches a pattern and is wanted.
@@ -150,6 +151,9 @@ func (h *hiding) all(pattern string, wanted func(fs.FileMode) bool) error {
 		return err
 	}
 	for _, name := range found {
+		if !h.direct(filepath.Dir(name)) {
+			continue // it is found, and hidden, where the symlink leads
+		}
 		info, err := os.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // gone meanwhile
@@ -162,6 +166,21 @@ func (h *hiding) all(pattern string, wanted func(fs.FileMode) bool) error {
 		}
 	}
 	return nil
+}
+
+// direct tells whether a directory of the lower layer is reached without a
+// symlink: what lies behind one, such as /var/run, is not in the overlay there.
+func (h *hiding) direct(dir string) bool {
+	if dir == h.lower {
+		return true
+	}
+	known, seen := h.reached[dir]
+	if !seen {
+		info, err := os.Lstat(dir)
+		known = err == nil && info.IsDir() && h.direct(filepath.Dir(dir))
+		h.reached[dir] = known
+	}
+	return known
 }
 
 // absent hides what isn't there, so that it stays so when it comes.

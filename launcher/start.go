@@ -368,7 +368,9 @@ func (s *start) publish() error {
 			state.Payload = ProcessID{} // it has ended, and the number may be another's
 		}
 	}
-	if state.Plan, err = json.Marshal(s.plan); err != nil {
+	plan := *s.plan
+	plan.Filter = nil // long, and what comes of it is in the process
+	if state.Plan, err = json.Marshal(plan); err != nil {
 		return err
 	}
 	s.leader = state.Leader

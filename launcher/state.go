@@ -136,7 +136,7 @@ func (c *claim) clear() error {
 
 // publish writes the state for others to read, all of it or nothing.
 func (c *claim) publish(s State) error {
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (d *deciding) fileSystems() {
 		return
 	}
 	if !d.BPFLSM {
-		d.unenforceable("RestrictFileSystems", "this kernel doesn't let BPF programs decide (no \"bpf\" in lsm=)")
+		d.unenforceable("RestrictFileSystems", "this kernel doesn't let berth's BPF program decide which files are opened")
 		return
 	}
 	numbers, err := magics(list.Names)

@@ -155,7 +155,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"", poor, nil},
 		{"MemoryDenyWriteExecute=yes", poor, nil},
-		{"RestrictFileSystems=ext4", poor, cannot("RestrictFileSystems", `this kernel doesn't let BPF programs decide (no "bpf" in lsm=)`)},
+		{"RestrictFileSystems=ext4", poor, cannot("RestrictFileSystems", `this kernel doesn't let berth's BPF program decide which files are opened`)},
 		{"RestrictFileSystems=ext4", able, nil},
 		{"MemoryTHP=madvise", able, cannot("MemoryTHP", "madvise cannot be set: use disable")},
 		{"AmbientCapabilities=CAP_KILL\nCapabilityBoundingSet=CAP_CHOWN", able, contradicts("AmbientCapabilities", "CAP_KILL isn't in CapabilityBoundingSet")},

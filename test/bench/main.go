@@ -106,7 +106,8 @@ func contenders(f files, root string) []*contender {
 // reference is the contender the others' ratios are to.
 const reference = "crun --systemd-cgroup"
 
-// noFilters undoes each setting of the profile strict that is a filter.
+// noFilters undoes each setting of the profile strict that is a filter, and makes
+// by other settings what these do to paths.
 const noFilters = `
 [sandbox]
 SystemCallFilter = ""
@@ -119,10 +120,10 @@ LockPersonality = false
 MemoryDenyWriteExecute = false
 ProtectKernelTunables = false
 ProtectKernelModules = false
-ProtectKernelLogs = false
-ProtectClock = false
-ProtectHostname = false
 PrivateDevices = false
+ReadOnlyPaths = ["-/proc/acpi", "-/proc/bus", "-/proc/fs", "-/proc/irq", "-/proc/mtrr", "-/proc/scsi", "-/proc/sys", "-/proc/sysrq-trigger", "/sys", "-/dev"]
+InaccessiblePaths = ["-/proc/kallsyms", "-/proc/kcore", "-/lib/modules", "-/usr/lib/modules"]
+ReadWritePaths = ["-/sys/fs/selinux", "/dev/pts", "/dev/shm", "/dev/mqueue"]
 `
 
 // prepare writes the containers' descriptions.

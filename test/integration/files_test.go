@@ -135,6 +135,10 @@ test -d /root && test -d /home && test -d /var/log && test -f /etc/passwd && ech
 		if got != "there" {
 			t.Errorf("seen:\n%s", got)
 		}
+		// What a symlink leads out of the tree to is not looked at through it.
+		if link := inside(t, h, unrestricted, "readlink /var/run"); link != "/run" {
+			t.Errorf("/var/run leads to %q", link)
+		}
 		got = inside(t, h, unrestricted+"[root]\nvolatile = \"yes\"\n", "ls -A / | tr '\\n' ' '; ls -A /root /home /etc /var 2>/dev/null | grep -v : || true; ls /usr/bin/env")
 		if strings.Contains(got, "shadow") || !strings.HasSuffix(got, "/usr/bin/env") {
 			t.Errorf("volatile = yes: %s", got)
