@@ -105,6 +105,9 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.conn.ReceiveExec(); err != nil {
 		return err
 	}
+	if err := s.limitTasks(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	s.stage.close()
 	return nil
 }
@@ -214,6 +217,7 @@ func (s *start) scope(ctx context.Context) error {
 	}
 	defer pidfd.Close()
 	s.stops = manager.StopRequests(s.plan.Unit.Scope)
+	properties, _ := splitTasks(s.plan.Unit.Properties)
 	scope := units.Scope{
 		Name:        s.plan.Unit.Scope,
 		Description: s.plan.Description,
@@ -223,7 +227,7 @@ func (s *start) scope(ctx context.Context) error {
 		Delegate:    s.plan.Unit.Delegate,
 		CollectMode: s.plan.Unit.CollectMode,
 		Controller:  true,
-		Properties:  s.plan.Unit.Properties,
+		Properties:  properties,
 	}
 	deadline := time.Now().Add(staleUnit)
 	for {

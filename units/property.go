@@ -24,6 +24,12 @@ func NewProperty(name string, value any) Property {
 	return Property{Name: name, Value: dbus.MakeVariant(value)}
 }
 
+// Limit returns the value of a property that is a number, such as TasksMax.
+func (p Property) Limit() (n uint64, ok bool) {
+	n, ok = p.Value.Value().(uint64)
+	return n, ok
+}
+
 // The elements of list properties, with the names of their D-Bus signatures.
 type (
 	devicePermission struct{ Path, Permissions string } // (ss)
