@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -113,6 +114,9 @@ func (x *execution) start() error {
 		return err
 	}
 	_, files, err = x.conn.ReceiveKind(nsinit.Started)
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
+		return errors.New("cannot enter the container: berth's own process there ended early; it takes some tasks and memory, which TasksMax or MemoryMax may not leave")
+	}
 	if err != nil {
 		return err
 	}
