@@ -130,25 +130,26 @@ func (s *start) register() (wait func()) {
 		// machined hears of the end of an earlier one of this name a little later.
 		for deadline := time.Now().Add(staleUnit); ; time.Sleep(20 * time.Millisecond) {
 			err = manager.Register(ctx, machine)
-			if !errors.Is(err, units.ErrMachineExists) || time.Now().After(deadline) || !s.running() {
+			if !errors.Is(err, units.ErrMachineExists) || time.Now().After(deadline) || s.endsWithin(0) {
 				break
 			}
 		}
-		if err != nil && !errors.Is(err, units.ErrNoMachined) && s.running() {
+		// What ends at this moment can't be registered, and needs not be.
+		if err != nil && !errors.Is(err, units.ErrNoMachined) && !s.endsWithin(settled) {
 			s.Warn(err.Error())
 		}
 	})
 	return done.Wait
 }
 
-// running tells whether the container's PID 1 is still there.
-func (s *start) running() bool {
+// endsWithin tells whether the container's PID 1 ends within a time, or has ended.
+func (s *start) endsWithin(d time.Duration) bool {
 	pidfd, err := s.leader.open()
 	if err != nil {
-		return false
+		return true
 	}
-	pidfd.Close()
-	return true
+	defer pidfd.Close()
+	return kernel.PidfdEnds(pidfd, d)
 }
 
 func exitStatus(w unix.WaitStatus) int {

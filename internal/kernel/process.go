@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,19 @@ func SignalPidfd(pidfd *os.File, signal unix.Signal) error {
 		return fmt.Errorf("pidfd_send_signal: %w", err)
 	}
 	return nil
+}
+
+// PidfdEnds tells whether a process ends, or has ended, within a time. See
+// pidfd_open(2).
+func PidfdEnds(pidfd *os.File, within time.Duration) bool {
+	defer runtime.KeepAlive(pidfd)
+	end := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
+	for deadline := time.Now().Add(within); ; {
+		n, err := unix.Poll(end, int(max(time.Until(deadline), 0).Milliseconds()))
+		if err != unix.EINTR {
+			return err == nil && n > 0
+		}
+	}
 }
 
 // PidOfPidfd returns the process's number in the caller's PID namespace.
