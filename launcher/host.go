@@ -13,6 +13,7 @@ import (
 
 	"berth/config"
 	"berth/internal/kernel"
+	"berth/sandbox"
 	"berth/units"
 )
 
@@ -45,10 +46,10 @@ const oldestSystemd = 252
 // most once, and only where systemd's files don't tell theirs.
 func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) {
 	h := Host{Sources: map[string]Source{}}
-	for _, path := range sourcesOf(c) {
+	settings, _ := parseSandbox(c) // what is wrong is told by the plan
+	for _, path := range sourcesOf(c, settings) {
 		h.Sources[path] = lookAt(path)
 	}
-	settings, _ := parseSandbox(c) // what is wrong is told by the plan
 	h.Environment = lookAtEnvironment(settings)
 	controllers, err := os.ReadFile(kernel.CgroupRoot + "/cgroup.controllers")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +94,7 @@ func installedSystemd() int {
 }
 
 // sourcesOf lists the host's paths in a file.
-func sourcesOf(c *config.Container) []string {
+func sourcesOf(c *config.Container, settings *sandbox.Settings) []string {
 	var paths []string
 	if c.Root.Directory != "" {
 		paths = append(paths, c.Root.Directory)
@@ -109,7 +110,6 @@ func sourcesOf(c *config.Container) []string {
 	if c.Network.Mode == "host" {
 		paths = append(paths, resolvConf)
 	}
-	settings, _ := parseSandbox(c) // what is wrong is told by the plan
 	for _, b := range settings.Binds {
 		paths = append(paths, b.Source)
 	}

@@ -21,7 +21,7 @@ const (
 	annotateStopSignal = "berth.stop-signal"     // a number
 	annotateRoot       = "berth.root"            // the Root of the plan, where OCI has no word for it
 	annotateRootIDs    = "berth.root.ids"        // MountIDs of the root
-	annotateLock       = "berth.lock:"           // Lock of a mount
+	annotateLock       = "berth.lock:"           // Lock of a mount, or of what a rule makes
 	annotateMount      = "berth.mount:"          // the Mount of the plan, where OCI has no word for it
 	annotateRule       = "berth.rule:"           // a rule for a path, where OCI has no word for it
 	annotateSystemd    = "org.systemd.property." // crun's and runc's: a property of the scope, in GVariant text format
@@ -48,6 +48,9 @@ const noUser = 65534
 //     all, masks too.
 //   - Rules that loosen what holds above them, or that forbid programs to be
 //     executed, are missing.
+//   - Filters of system calls are missing: the kernel takes the strictest answer
+//     of several, and the specification has one. They stand in the plan.
+//   - Attributes such as scheduling and personality are missing.
 //   - A user by name is nobody, and its groups are missing. PATH, HOME, SHELL,
 //     USER and LOGNAME, where the file doesn't set them, come from the
 //     container's user database when it starts.
@@ -92,6 +95,7 @@ func (r *ociRender) annotate(key string, value any) {
 func (r *ociRender) process() *specs.Process {
 	p := r.Setup.Process
 	user, known := ociUser(p.User)
+	user.Umask = &p.Attributes.UMask
 	if !known {
 		r.annotations[annotateUser] = p.User
 	}
@@ -115,8 +119,6 @@ func (r *ociRender) process() *specs.Process {
 // ociUser reads USER[:GROUP]. A group that isn't given is the user's own, which
 // is known of root alone; known tells whether both numbers are.
 func ociUser(spec string) (user specs.User, known bool) {
-	umask := uint32(0o022)
-	user.Umask = &umask
 	name, group, given := strings.Cut(spec, ":")
 	var knowsUser, knowsGroup bool
 	user.UID, knowsUser = ociID(name)
@@ -204,6 +206,9 @@ func (r *ociRender) linux() *specs.Linux {
 // to stay writable below, or not to be executed.
 func (r *ociRender) rule(linux *specs.Linux, rule sandbox.PathRule) {
 	isMount := slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Target == rule.Path })
+	if !isMount && (rule.Access == sandbox.Inaccessible || rule.Access == sandbox.ReadOnly) {
+		r.annotations[annotateLock+rule.Path] = string(LockPlace)
+	}
 	switch {
 	case rule.Path == "/" && rule.Access == sandbox.ReadOnly:
 		// The root's own flag.

@@ -232,6 +232,7 @@ func TestOCIAnnotations(t *testing.T) {
 		"berth.user":                        "www-data",
 		"berth.stop-signal":                 "15",
 		"berth.lock:/proc":                  "flags",
+		"berth.lock:/proc/kcore":            "flags and place",
 	} {
 		if got := spec.Annotations[key]; got != want {
 			t.Errorf("%s: got %q, want %q", key, got, want)

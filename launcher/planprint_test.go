@@ -29,7 +29,8 @@ func goldenHost(c *config.Container) Host {
 		Controllers:    []string{"cpuset", "cpu", "io", "memory", "pids"},
 		Sources:        map[string]Source{},
 	}
-	for _, path := range sourcesOf(c) {
+	settings, _ := parseSandbox(c)
+	for _, path := range sourcesOf(c, settings) {
 		h.Sources[path] = Source{IsDir: path != resolvConf, UID: 1000, GID: 1000}
 	}
 	return h
@@ -79,6 +80,9 @@ func TestPlanGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			got.WriteString("\n")
+			for i := range p.Filter { // hundreds of lines, which package seccomp tests
+				p.Filter[i].Rules = nil
+			}
 			if err := p.WriteJSON(&got); err != nil {
 				t.Fatal(err)
 			}

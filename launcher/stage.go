@@ -431,7 +431,7 @@ func (s *stage) close() {
 		f.Close()
 	}
 	s.masks.close()
-	for _, f := range append(s.contexts, s.source, s.pts, s.userns) {
+	for _, f := range append(s.contexts, s.source, s.pts, s.userns, s.root, s.private) {
 		if f != nil {
 			f.Close()
 		}

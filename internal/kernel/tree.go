@@ -140,11 +140,3 @@ func Names(dir *os.File) ([]string, error) {
 	slices.Sort(names)
 	return names, nil
 }
-
-// SetXattr sets an extended attribute of a file of the host. See xattr(7).
-func SetXattr(path, name string, value []byte) error {
-	if err := unix.Lsetxattr(path, name, value, 0); err != nil {
-		return fmt.Errorf("setxattr %s of %s: %w", name, path, err)
-	}
-	return nil
-}
