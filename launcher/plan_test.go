@@ -34,6 +34,17 @@ func TestMakePlanRefuses(t *testing.T) {
 		{"a root that is a file", "root.directory = '/srv/a'", file("/srv/a"),
 			`x.toml:2:6: root.directory: cannot use "/srv/a" as the root: not a directory`},
 
+		// The sandbox.
+		{"each wrong value of a list", "[sandbox]\nSystemCallFilter = ['@system-servce', '@privileged', '@mont']", nil,
+			"x.toml:3:1: sandbox.SystemCallFilter: unknown group of system calls \"@mont\", did you mean \"@mount\"?\n" +
+				"x.toml:3:1: sandbox.SystemCallFilter: unknown group of system calls \"@system-servce\", did you mean \"@system-service\"?"},
+		{"an unknown setting once", "[sandbox]\nProtectHme = ['a', 'b']", nil,
+			`x.toml:3:1: sandbox.ProtectHme: unknown setting: did you mean "ProtectHome"?`},
+		{"a network of its own and the host's", "network.mode = 'host'\n[sandbox]\nPrivateNetwork = true", nil,
+			`x.toml:4:1: sandbox.PrivateNetwork: contradicts network.mode = "host"`},
+		{"a bind that is not there", "[sandbox]\nBindPaths = '/srv/a:/a'", without("/srv/a"),
+			`x.toml:3:1: sandbox.BindPaths: cannot mount "/srv/a": no such file or directory`},
+
 		// Mounts.
 		{"a source that is not there", "[[mounts]]\ntype='bind'\nsource='/srv/a'\ntarget='/a'", without("/srv/a"),
 			`x.toml:4:1: mounts[0].source: cannot mount "/srv/a": no such file or directory`},

@@ -19,7 +19,9 @@ func parseSandbox(c *config.Container) (*sandbox.Settings, config.Errors) {
 		for _, value := range s.Values {
 			if err := settings.Set(s.Name, value); err != nil {
 				errs = append(errs, config.Error{Pos: s.Pos, Key: "sandbox." + s.Name, Msg: sandboxError(s.Name, err).Error()})
-				break
+				if _, err := sandbox.Lookup(s.Name); err != nil {
+					break // no value is right
+				}
 			}
 		}
 	}
