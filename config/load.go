@@ -12,7 +12,12 @@ import (
 // only for finding further errors. Where it is no TOML, that is Errors as well
 // but without a Container, as is the error of a file that cannot be read.
 func Load(path string, o Overrides) (*Container, error) {
-	data, err := readFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cannotRead(path, err)
+	}
+	defer f.Close()
+	data, err := readFile(f)
 	if err != nil {
 		return nil, err
 	}
@@ -36,17 +41,16 @@ func Parse(file string, data []byte, o Overrides) (*Container, error) {
 }
 
 // readFile reads one byte more than Parse accepts at most.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %q: %w", path, cause(err))
-	}
-	defer f.Close()
+func readFile(f *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %q: %w", path, cause(err))
+		return nil, cannotRead(f.Name(), err)
 	}
 	return data, nil
+}
+
+func cannotRead(path string, err error) error {
+	return fmt.Errorf("cannot read %q: %w", path, cause(err))
 }
 
 // cause is an error of package os without the path, which the message has.

@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Profile is what the file of a profile says: settings that stand in front of
@@ -21,15 +23,47 @@ type Profile struct {
 	comments  map[int]string // by the line of what they are about
 }
 
-// LoadProfile reads the profile at path. Its errors are those of Load, and
-// beside Errors it returns what was right.
+// LoadProfile reads the profile at path, a regular file. Its errors are those of
+// Load, and beside Errors it returns what was right.
 func LoadProfile(path string) (*Profile, error) {
-	data, err := readFile(path)
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, cannotRead(path, err)
+	}
+	defer f.Close()
+	data, err := readFile(f)
 	if err != nil {
 		return nil, err
 	}
 	return ParseProfile(path, data)
 }
+
+// openRegular opens a regular file. It waits for nobody at the other end of a
+// pipe, and opens no device, where that alone may do something.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	// It may be another one by now.
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+var errNotRegular = errors.New("not a regular file")
 
 // ParseProfile is LoadProfile for a file already read. The name stands in
 // positions; what it extends by a relative path lies beside it.

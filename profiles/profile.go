@@ -29,7 +29,7 @@ type Profile struct {
 
 // Load reads a profile by its name or path, and all that it builds on. What is
 // wrong in a file is reported as config.Errors, of all files; a profile that is
-// not there as another error.
+// not there or can't be read as another error.
 func (s Search) Load(reference string) (*Profile, error) {
 	src, err := s.find(reference, "")
 	if err != nil {
@@ -40,12 +40,16 @@ func (s Search) Load(reference string) (*Profile, error) {
 	for {
 		layer, err := src.read()
 		var errs config.Errors
-		if err != nil && !errors.As(err, &errs) {
+		switch {
+		case err == nil || errors.As(err, &errs):
+		case len(p.Layers) == 0:
 			return nil, err
+		default:
+			errs = config.Errors{extendsError(p.Layers[len(p.Layers)-1], err)}
 		}
 		wrong = append(wrong, errs...)
 		if layer == nil {
-			break // no TOML
+			break // no TOML, or not to be read
 		}
 		p.Layers = append(p.Layers, layer)
 		p.HostUsers = p.HostUsers || src.builtin == trusted
@@ -54,7 +58,7 @@ func (s Search) Load(reference string) (*Profile, error) {
 		}
 		src, err = s.next(p, layer)
 		if err != nil {
-			wrong = append(wrong, config.Error{Pos: layer.Pos("extends"), Key: "extends", Msg: err.Error()})
+			wrong = append(wrong, extendsError(layer, err))
 			break
 		}
 	}
@@ -65,6 +69,10 @@ func (s Search) Load(reference string) (*Profile, error) {
 	p.Description = p.Layers[0].Description
 	slices.Reverse(p.Layers)
 	return p, nil
+}
+
+func extendsError(layer *config.Profile, err error) config.Error {
+	return config.Error{Pos: layer.Pos("extends"), Key: "extends", Msg: err.Error()}
 }
 
 // next finds what the last layer so far builds on.

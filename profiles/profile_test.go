@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"berth/config"
@@ -110,18 +111,27 @@ func TestLoadWrong(t *testing.T) {
 		"etc/wrong2.toml":  "extends='torn'\n[resources]\nmax=1",
 		"etc/torn.toml":    "a=",
 		"etc/hurried.toml": "extends=3",
+		"etc/onpipe.toml":  "description='x'\nextends='./pipe.toml'",
+		"etc/on-dir.toml":  "extends='./'",
 	}
 	for i := range maxLayers + 1 {
 		files[fmt.Sprintf("etc/n%d.toml", i)] = fmt.Sprintf("extends='n%d'", i+1)
 	}
 	search := inDirectory(t, files)
+	if err := syscall.Mkfifo("etc/pipe.toml", 0o644); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name, reference, want string
 	}{
 		{"not there", "webs", `cannot find the profile "webs": it is not built in, and there is neither etc/webs.toml nor lib/webs.toml`},
 		{"misspelt", "strct", `cannot find the profile "strct": it is not built in, and there is neither etc/strct.toml nor lib/strct.toml; did you mean "strict"?`},
 		{"a path that is not there", "./none.toml", `cannot find the profile "./none.toml": no such file`},
-		{"a directory", "./etc", `cannot read "./etc": is a directory`},
+		{"a directory", "./etc", `cannot read "./etc": not a regular file`},
+		{"a pipe", "pipe", `cannot read "etc/pipe.toml": not a regular file`},
+		{"a device", "/dev/zero", `cannot read "/dev/zero": not a regular file`},
+		{"extends a pipe", "onpipe", `etc/onpipe.toml:2:1: extends: cannot read "etc/pipe.toml": not a regular file`},
+		{"extends a directory", "on-dir", `etc/on-dir.toml:1:1: extends: cannot read "./etc": not a regular file`},
 		{"a loop", "a", "lib/c.toml:1:1: extends: the profile would build on itself: etc/b.toml → lib/c.toml → etc/b.toml"},
 		{"itself alone", "self", `etc/self.toml:1:1: extends: cannot find the profile "self": it is not built in, and there is neither lib/self.toml`},
 		{"itself by path", "path", "etc/path.toml:1:1: extends: the profile would build on itself: etc/path.toml → etc/path.toml"},
