@@ -41,15 +41,9 @@ func (l *Launcher) Learn(ctx context.Context, c *config.Container, o Options) (l
 	return all, status, err
 }
 
-// Learned is a profile for a container, made from recordings.
-type Learned struct {
-	learn.Profile
-	Before, After *Security
-}
-
 // LearnedFrom makes the profile of what was recorded of a container, for a
 // version of systemd.
-func LearnedFrom(c *config.Container, r learn.Recording, version int) (*Learned, error) {
+func LearnedFrom(c *config.Container, r learn.Recording, version int) (learn.Profile, error) {
 	settings, _ := parseSandbox(c)
 	p := learn.Derive(r, learn.Facts{
 		SystemdVersion:   version,
@@ -62,11 +56,11 @@ func LearnedFrom(c *config.Container, r learn.Recording, version int) (*Learned,
 	p.Sandbox = append(given(c, p.Sandbox), p.Sandbox...)
 	before, err := AssessSecurity(c, version)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	after, err := AssessSecurity(withProfile(c, p), version)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	p.Comments = []string{
 		"Learned by berth from what " + c.Name + " did. To use it, write in the container's",
@@ -77,7 +71,7 @@ func LearnedFrom(c *config.Container, r learn.Recording, version int) (*Learned,
 	if r.Lost > 0 {
 		p.Comments = append(p.Comments, "", "Some of what it did could not be kept: it may lack something here.")
 	}
-	return &Learned{p, before, after}, nil
+	return p, nil
 }
 
 func score(s *Security) string { return s.Report.Exposure.String() + " " + string(s.Report.Rating) }
@@ -156,7 +150,7 @@ type learner struct {
 
 // recorder records one life of a container.
 type recorder struct {
-	trace interface{ Stop() (trace.Record, error) }
+	trace interface{ Stop() (trace.Record, error) } // nil: there is no payload yet
 	files *fileLog
 	names *callNames
 }
@@ -165,15 +159,18 @@ func (l *learner) observe(cgroup string, child int) (trap bool, err error) {
 	r := &recorder{files: &fileLog{child: child}, names: l.names}
 	o := r.options()
 	o.Cgroup = filepath.Join(kernel.CgroupRoot, cgroup)
-	r.trace, err = trace.Start(o)
+	tracing, err := trace.Start(o)
 	var unavailable *trace.UnavailableError
-	if errors.As(err, &unavailable) {
-		r.trace, trap, err = nil, true, nil
+	switch {
+	case errors.As(err, &unavailable):
+		trap = true
+	case err != nil:
+		return false, err
+	default:
+		r.trace = tracing
 	}
-	if err == nil {
-		l.recorders = append(l.recorders, r)
-	}
-	return trap, err
+	l.recorders = append(l.recorders, r)
+	return trap, nil
 }
 
 func (r *recorder) options() trace.Options {
@@ -186,10 +183,14 @@ func (l *learner) trap() *kernel.Filter {
 	return &kernel.Filter{Code: code, Flags: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}
 }
 
-func (l *learner) trapped(listener *os.File) (err error) {
+func (l *learner) trapped(listener *os.File) error {
 	r := l.recorders[len(l.recorders)-1]
-	r.trace, err = trace.Listen(listener, r.options())
-	return err
+	listening, err := trace.Listen(listener, r.options())
+	if err != nil {
+		return err
+	}
+	r.trace = listening
+	return nil
 }
 
 func (r *recorder) stop() (learn.Recording, error) {

@@ -35,6 +35,7 @@ type Listener struct {
 func Listen(listener *os.File, o Options) (*Listener, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
+		listener.Close()
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	l := &Listener{
@@ -49,7 +50,7 @@ func Listen(listener *os.File, o Options) (*Listener, error) {
 	l.done.Go(func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		l.err = l.loop()
+		l.err = errors.Join(l.loop(), l.listener.Close()) // or whoever calls next would wait for ever
 	})
 	return l, nil
 }
@@ -61,7 +62,7 @@ func (l *Listener) Stop() (Record, error) {
 		return Record{}, fmt.Errorf("cannot stop listening: %w", err)
 	}
 	l.done.Wait()
-	err := errors.Join(l.err, l.listener.Close(), l.stop.Close())
+	err := errors.Join(l.err, l.stop.Close())
 	for call := range l.called {
 		l.record.Calls = append(l.record.Calls, Called{Call: call})
 	}

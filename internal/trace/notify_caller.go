@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path"
@@ -37,11 +38,7 @@ func (p *caller) read(at uint64, to []byte) int {
 func (p *caller) word(at uint64) uint64 {
 	var b [8]byte
 	p.read(at, b[:])
-	var v uint64
-	for i, x := range b { // both machines are little endian
-		v |= uint64(x) << (8 * i)
-	}
-	return v
+	return binary.NativeEndian.Uint64(b[:])
 }
 
 // text reads a string of at most a length. A page that isn't there ends it.

@@ -78,7 +78,7 @@ func (c *code) exit(nth int) {
 	c.load(asm.R1, asm.R0, watchKind, asm.Byte)
 	c.add(asm.JEq.Imm(asm.R1, 0, "out"), asm.Mov.Reg(asm.R9, asm.R0))
 	c.clearKey(0)
-	c.watched(nth)
+	c.watched()
 	if nth == 0 {
 		c.label = "refused"
 		c.add(asm.StoreImm(asm.R0, 4, 1, asm.Word))
@@ -87,8 +87,8 @@ func (c *code) exit(nth int) {
 }
 
 // watched records what the watch in R9 says, of the registers that R8 points to.
-func (c *code) watched(nth int) {
-	c.slotKey(nth)
+func (c *code) watched() {
+	c.slotKey()
 	c.register(watchA)
 	c.load(asm.R1, asm.R9, watchKind, asm.Byte)
 	c.add(
@@ -118,7 +118,7 @@ func (c *code) watched(nth int) {
 }
 
 // slotKey puts the call, of which the task is in the middle, into the key.
-func (c *code) slotKey(nth int) {
+func (c *code) slotKey() {
 	c.storage(task, 0)
 	c.add(asm.JEq.Imm(asm.R0, 0, "out"))
 	c.load(asm.R1, asm.R0, 8, asm.Word)

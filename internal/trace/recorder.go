@@ -36,12 +36,11 @@ type Recorder struct {
 	unchecked bool // capabilities are not seen
 }
 
-// Start begins to record. A kernel that can't is an ErrUnavailable.
+// Start begins to record. A kernel that can't is an UnavailableError.
 func Start(o Options) (*Recorder, error) {
 	r := &Recorder{tell: o.Use}
 	if err := r.start(o); err != nil {
-		r.close()
-		return nil, &UnavailableError{err}
+		return nil, errors.Join(err, r.close())
 	}
 	r.done.Go(r.read)
 	return r, nil
@@ -55,19 +54,27 @@ func (e *UnavailableError) Error() string { return "cannot trace with BPF: " + e
 func (r *Recorder) start(o Options) error {
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {
-		return err
-	}
-	l, err := readLayout(spec)
-	if err != nil {
-		return err
+		return &UnavailableError{err}
 	}
 	if r.maps, err = newMaps(); err != nil {
-		return err
+		return &UnavailableError{err}
 	}
 	if r.reader, err = ringbuf.NewReader(r.maps.events); err != nil {
-		return err
+		return &UnavailableError{err}
 	}
 	if err := r.configure(o); err != nil {
+		return fmt.Errorf("cannot trace with BPF: %w", err)
+	}
+	if err := r.load(spec); err != nil {
+		return &UnavailableError{err}
+	}
+	return nil
+}
+
+// load attaches the programs.
+func (r *Recorder) load(spec *btf.Spec) error {
+	l, err := readLayout(spec)
+	if err != nil {
 		return err
 	}
 	for _, p := range programs() {
@@ -96,8 +103,10 @@ func (r *Recorder) configure(o Options) error {
 		if w.Number < 0 || w.Number >= maxCalls {
 			return fmt.Errorf("internal error: no system call has the number %d", w.Number)
 		}
-		if ok, err := r.maps.watch(w); err != nil || !ok {
-			return errors.Join(err, fmt.Errorf("internal error: too many watches of call %d", w.Number))
+		if ok, err := r.maps.watch(w); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("internal error: too many watches of call %d", w.Number)
 		}
 	}
 	return nil

@@ -316,3 +316,29 @@ func TestOthersAreLeftOut(t *testing.T) {
 		t.Errorf("recorded %+v, %v", got, err)
 	}
 }
+
+// Only a kernel that can't trace may lead to another way of recording: what is
+// asked for wrongly is told.
+func TestStartRefuses(t *testing.T) {
+	cgroup := newCgroup(t)
+	watch := Watch{Call: Call{Native, unix.SYS_SOCKET}, Kind: Values}
+	for _, test := range []struct {
+		name    string
+		options Options
+		want    string
+	}{
+		{"no cgroup", Options{Cgroup: cgroup.Name() + "/missing"}, "missing"},
+		{"not a cgroup", Options{Cgroup: t.TempDir()}, "bad file descriptor"},
+		{"no system call", Options{Cgroup: cgroup.Name(), Watches: []Watch{{Call: Call{Native, maxCalls}}}}, "no system call has the number 1024"},
+		{"three watches of a call", Options{Cgroup: cgroup.Name(), Watches: []Watch{watch, watch, watch}}, "too many watches"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Start(test.options)
+			var unavailable *UnavailableError
+			require.That(t, !errors.As(err, &unavailable), "a kernel that lets programs trace it")
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
