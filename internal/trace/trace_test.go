@@ -120,7 +120,7 @@ func watches() []Watch {
 // record runs a command in a cgroup of its own and records it.
 func record(t *testing.T, dir, name string, args ...string) seen {
 	t.Helper()
-	cgroup := newCgroup(t)
+	cgroup := require.Cgroup(t)
 	var s seen
 	r, err := Start(Options{Cgroup: cgroup.Name(), Watches: watches(), Use: func(u Use) { s.uses = append(s.uses, u) }})
 	var unavailable *UnavailableError
@@ -142,34 +142,6 @@ func record(t *testing.T, dir, name string, args ...string) seen {
 		t.Errorf("%d lost", s.Lost)
 	}
 	return s
-}
-
-// newCgroup makes a cgroup for the length of the test.
-func newCgroup(t *testing.T) *os.File {
-	t.Helper()
-	require.Root(t)
-	root := "/sys/fs/cgroup"
-	var fs unix.Statfs_t
-	if err := unix.Statfs(root, &fs); err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
-		root += "/unified"
-		err := unix.Statfs(root, &fs)
-		require.That(t, err == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC, "a hierarchy of cgroups of version 2")
-	}
-	dir, err := os.MkdirTemp(root, "berth-trace-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	f, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
 }
 
 // recordPayload records one of payload's, run by a shell that this program
@@ -304,7 +276,7 @@ func TestOwnProgramIsLeftOut(t *testing.T) {
 }
 
 func TestOthersAreLeftOut(t *testing.T) {
-	cgroup := newCgroup(t)
+	cgroup := require.Cgroup(t)
 	r, err := Start(Options{Cgroup: cgroup.Name(), Watches: watches(), Use: func(u Use) { t.Errorf("told of %+v", u) }})
 	var unavailable *UnavailableError
 	require.That(t, !errors.As(err, &unavailable), "a kernel that lets programs trace it")
@@ -320,7 +292,7 @@ func TestOthersAreLeftOut(t *testing.T) {
 // Only a kernel that can't trace may lead to another way of recording: what is
 // asked for wrongly is told.
 func TestStartRefuses(t *testing.T) {
-	cgroup := newCgroup(t)
+	cgroup := require.Cgroup(t)
 	watch := Watch{Call: Call{Native, unix.SYS_SOCKET}, Kind: Values}
 	for _, test := range []struct {
 		name    string
