@@ -70,6 +70,11 @@ func (o *learnOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range []string{o.output, o.record} { // before the work
+		if _, err := os.Stat(filepath.Dir(name)); err != nil {
+			return fmt.Errorf("cannot write %q: %w", name, err)
+		}
+	}
 	status := 0
 	if !o.noRun {
 		recording, ended, err := newLauncher().Learn(cmd.Context(), c, o.file.launch())

@@ -236,6 +236,13 @@ func TestLearnRefuses(t *testing.T) {
 		oneLine(t, berth(t, h, "learn", "box", "--no-run").Stderr, "--merge")
 		oneLine(t, berth(t, h, "learn", "box", "--no-run", "--merge", "/tmp/wrong.json").Stderr, "/tmp/wrong.json")
 		oneLine(t, berth(t, h, "learn", "box", "--no-run", "--merge", "/tmp/missing.json").Stderr, "/tmp/missing.json")
+		for _, option := range []string{"--output", "--record"} { // before the payload has done its work
+			got := berth(t, h, "learn", "box", option, "/tmp/missing/file", "--", "/bin/echo", "ran")
+			oneLine(t, got.Stderr, "/tmp/missing/file")
+			if got.Stdout != "" {
+				t.Errorf("%s: the payload ran: %+v", option, got)
+			}
+		}
 	})
 }
 
