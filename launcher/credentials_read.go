@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"berth/internal/kernel"
@@ -38,7 +39,8 @@ func readCredential(name string, encrypted bool) ([]byte, error) {
 	return readOpened(f, maxSize(encrypted))
 }
 
-// readOpened reads a regular file that an O_PATH descriptor names.
+// readOpened reads a regular file that an O_PATH descriptor names. One of the
+// kernel's that has nothing to tell for now, as /proc/kmsg, is an error: EAGAIN.
 func readOpened(f *os.File, most int) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -52,7 +54,30 @@ func readOpened(f *os.File, most int) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return readAtMost(file, f.Name(), most)
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return readAtMost(impatient{conn}, f.Name(), most)
+}
+
+// impatient reads what is there: an os.File would wait for more.
+type impatient struct{ conn syscall.RawConn }
+
+func (r impatient) Read(p []byte) (n int, err error) {
+	connErr := r.conn.Read(func(fd uintptr) bool {
+		n, err = unix.Read(int(fd), p)
+		return true
+	})
+	switch {
+	case connErr != nil:
+		return 0, connErr
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 func readAtMost(r io.Reader, name string, most int) ([]byte, error) {

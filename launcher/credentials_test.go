@@ -208,3 +208,26 @@ func TestCredentialSourceIsMissing(t *testing.T) {
 		})
 	}
 }
+
+// A file of the kernel's may look like a regular one and have nothing to tell yet.
+func TestImpatient(t *testing.T) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	conn, err := from.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.WriteString("text"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(impatient{conn}); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("nothing for now: got %v, want EAGAIN", err)
+	}
+	to.Close()
+	if data, err := io.ReadAll(impatient{conn}); len(data) != 0 || err != nil {
+		t.Errorf("at the end: got %q, %v", data, err)
+	}
+}

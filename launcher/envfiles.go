@@ -1,13 +1,13 @@
 package launcher
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"berth/config"
 	"berth/internal/kernel"
@@ -108,28 +108,27 @@ func globFiles(pattern string) ([]string, error) {
 // execve(2), "Limits on size of arguments and environment".
 const maxEnvironment = 6 << 20
 
-// readText reads a file of the host's. A device such as /dev/null is one, and a
-// pipe, for which somebody would have to be waited for, isn't.
+// readText reads a file of the host's, a regular one. /dev/null is empty.
 func readText(name string) (string, error) {
 	at, err := kernel.OpenSource(name)
 	if err != nil {
 		return "", err
 	}
 	defer at.Close()
-	info, err := at.Stat()
-	if err != nil {
+	if null, err := isNull(at); null || err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
-		return "", errors.New("not a file")
-	}
-	f, err := kernel.Reopen(at, unix.O_RDONLY)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := readAtMost(f, name, maxEnvironment)
+	data, err := readOpened(at, maxEnvironment)
 	return string(data), err
+}
+
+// isNull tells whether a file is the device that /dev/null is.
+func isNull(f *os.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	return info.Mode()&os.ModeCharDevice != 0 && info.Sys().(*syscall.Stat_t).Rdev == unix.Mkdev(1, 3), nil
 }
 
 // environment completes the payload's, of which given is what berth sets and

@@ -72,8 +72,9 @@ func TestReadEnvironment(t *testing.T) {
 		{path: "missing*", optional: true},
 		{path: "bad.env", err: "has a NUL byte"},
 		{path: "bad.env", optional: true},
-		{path: "pipe", err: "not a file"},
-		{path: "sub", err: "not a file"},
+		{path: "pipe", err: dir + "/pipe is not a regular file"},
+		{path: "sub", err: dir + "/sub is not a regular file"},
+		{path: "pipe", optional: true},
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			got := readEnvironment(sandbox.Path{Path: filepath.Join(dir, test.path), Optional: test.optional})
@@ -82,8 +83,10 @@ func TestReadEnvironment(t *testing.T) {
 			}
 		})
 	}
-	if got := readEnvironment(sandbox.Path{Path: "/dev/null"}); got.Err != "" || got.Variables != nil {
-		t.Errorf("/dev/null: %+v", got)
+	for path, want := range map[string]string{"/dev/null": "", "/dev/zero": "/dev/zero is not a regular file"} {
+		if got := readEnvironment(sandbox.Path{Path: path}); got.Err != want || got.Variables != nil {
+			t.Errorf("%s: %+v", path, got)
+		}
 	}
 }
 
