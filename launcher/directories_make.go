@@ -22,7 +22,7 @@ func (s *stage) directory(m Mount) (*os.File, error) {
 		m.Flags = flags
 		return s.tmpfs(m)
 	}
-	dir, err := openDirectory(m)
+	dir, err := openDirectory(m, &s.undo)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *stage) giveDirectory(made madeDirectory) error {
 	defer made.dir.Close()
 	if made.Directory.Kind == "Configuration" {
 		for _, b := range made.Directory.Below {
-			sub, err := makePath(made.dir, b.Name, b.Mode)
+			sub, err := makePath(made.dir, b.Name, b.Mode, &s.undo)
 			if err != nil {
 				return err
 			}
@@ -80,13 +80,13 @@ func (s *stage) giveDirectory(made madeDirectory) error {
 	if err := ownDirectory(made.dir, made.Directory.Mode, user); err != nil {
 		return err
 	}
-	return makeBelow(made.dir, made.Directory, user)
+	return makeBelow(made.dir, made.Directory, user, &s.undo)
 }
 
 // makeBelow makes the other directories that lie in one.
-func makeBelow(dir *os.File, d *Directory, owner kernel.Owner) error {
+func makeBelow(dir *os.File, d *Directory, owner kernel.Owner, u *undo) error {
 	for _, b := range d.Below {
-		sub, err := makePath(dir, b.Name, b.Mode)
+		sub, err := makePath(dir, b.Name, b.Mode, u)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,9 @@ func giveTmpfs(t *tree, owner kernel.Owner) error {
 		return err
 	}
 	defer top.Close()
-	return makeBelow(top, t.base.Directory, owner)
+	var gone undo // it goes with the container anyway
+	defer gone.close()
+	return makeBelow(top, t.base.Directory, owner, &gone)
 }
 
 // linkDirectories makes the symlinks to a directory, and to those in it.
@@ -175,7 +177,10 @@ func (s *stage) linkDirectory(link, target string) error {
 		return err
 	}
 	defer at.Close()
-	return kernel.As(s.owner(), func() error { return linkOnce(at, path.Base(link), relativeTo(path.Dir(link), target)) })
+	return kernel.As(s.owner(), func() error {
+		_, err := linkOnce(at, path.Base(link), relativeTo(path.Dir(link), target))
+		return err
+	})
 }
 
 // relativeTo writes an absolute path as one that begins in a directory.
@@ -187,24 +192,24 @@ func relativeTo(dir, target string) string {
 	return strings.Repeat("../", len(from)) + strings.Join(to, "/")
 }
 
-// linkOnce makes a symlink unless it is there.
-func linkOnce(dir *os.File, name, target string) error {
-	err := kernel.SymlinkIn(dir, target, name)
+// linkOnce makes a symlink unless it is there. made tells which it was.
+func linkOnce(dir *os.File, name, target string) (made bool, err error) {
+	err = kernel.SymlinkIn(dir, target, name)
 	if !errors.Is(err, unix.EEXIST) {
-		return err
+		return err == nil, err
 	}
 	if now, linkErr := kernel.ReadlinkIn(dir, name); linkErr == nil && now == target {
-		return nil
+		return false, nil
 	} else if linkErr == nil {
-		return fmt.Errorf("%s/%s is a symlink to %q", dir.Name(), name, now)
+		return false, fmt.Errorf("%s/%s is a symlink to %q", dir.Name(), name, now)
 	}
-	return fmt.Errorf("%s/%s is there already, and isn't a symlink to %q: if it is the container's, move it there", dir.Name(), name, target)
+	return false, fmt.Errorf("%s/%s is there already, and isn't a symlink to %q: if it is the container's, move it there", dir.Name(), name, target)
 }
 
 // openDirectory opens the directory of the host's that a mount is made of, and
 // makes what is missing of it. Nothing on the way is a symlink or belongs to
 // somebody who might have put it there.
-func openDirectory(m Mount) (*os.File, error) {
+func openDirectory(m Mount, u *undo) (*os.File, error) {
 	d := m.Directory
 	at, err := openParent(d.Parent)
 	if err != nil {
@@ -212,21 +217,20 @@ func openDirectory(m Mount) (*os.File, error) {
 	}
 	defer at.Close()
 	if d.Kind == "Configuration" {
-		return makePath(at, d.Name, d.Mode)
+		return makePath(at, d.Name, d.Mode, u)
 	}
-	private, err := openPrivate(at)
+	private, err := openPrivate(at, u)
 	if err != nil {
 		return nil, err
 	}
 	defer private.Close()
-	dir, err := makePath(private, d.Name, d.Mode)
-	if err == nil && d.Public != "" {
-		err = publish(at, d.Name)
+	if d.Public != "" {
+		// First, so that undo ends before the link where the directory has to stay.
+		if err := publish(at, d.Name, u); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil && dir != nil {
-		dir.Close()
-	}
-	return dir, err
+	return makePath(private, d.Name, d.Mode, u)
 }
 
 // openParent opens /var/lib and the like, which may be a symlink of root's.
@@ -245,8 +249,8 @@ func openParent(name string) (*os.File, error) {
 
 // openPrivate opens the directory below which numbers of users mean something
 // else than on the host. Nobody but root may enter it.
-func openPrivate(parent *os.File) (*os.File, error) {
-	dir, _, err := kernel.MakeDirAt(parent, privateName, 0o700)
+func openPrivate(parent *os.File, u *undo) (*os.File, error) {
+	dir, _, err := u.makeDir(parent, privateName, 0o700)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +278,7 @@ func rootsOwn(dir *os.File, denied os.FileMode) (*os.File, error) {
 
 // makePath opens name below a directory. Of what is missing the last component
 // gets the mode, the others are 0755.
-func makePath(at *os.File, name string, mode uint32) (*os.File, error) {
+func makePath(at *os.File, name string, mode uint32, u *undo) (*os.File, error) {
 	dir := at
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
@@ -282,7 +286,7 @@ func makePath(at *os.File, name string, mode uint32) (*os.File, error) {
 		if i == len(parts)-1 {
 			perm = mode
 		}
-		next, made, err := kernel.MakeDirAt(dir, part, perm&0o777)
+		next, made, err := u.makeDir(dir, part, perm&0o777)
 		if dir != at {
 			dir.Close()
 		}
@@ -304,7 +308,7 @@ func makePath(at *os.File, name string, mode uint32) (*os.File, error) {
 
 // publish makes a symlink at the place where others of the host look for a
 // directory that is in private. One that a directory above has leads there too.
-func publish(parent *os.File, name string) error {
+func publish(parent *os.File, name string, u *undo) error {
 	dir, up := parent, ""
 	defer func() {
 		if dir != parent {
@@ -317,7 +321,7 @@ func publish(parent *os.File, name string) error {
 		if now, err := kernel.ReadlinkIn(dir, part); err == nil && now == to {
 			return nil
 		}
-		next, _, err := kernel.MakeDirAt(dir, part, 0o755)
+		next, _, err := u.makeDir(dir, part, 0o755)
 		if err == nil {
 			next, err = rootsOwn(next, 0o002)
 		}
@@ -329,7 +333,7 @@ func publish(parent *os.File, name string) error {
 		}
 		dir, up = next, up+"../"
 	}
-	return linkOnce(dir, parts[len(parts)-1], up+path.Join(privateName, name))
+	return u.link(dir, parts[len(parts)-1], up+path.Join(privateName, name))
 }
 
 func ownerOf(f *os.File) (kernel.Owner, error) {

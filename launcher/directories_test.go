@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,7 +131,7 @@ func TestOpenDirectory(t *testing.T) {
 	parent := t.TempDir()
 	for range 2 {
 		for _, name := range []string{"web", "a/b/c"} {
-			dir, err := openDirectory(stateDirectory(parent, name))
+			dir, err := openDirectory(stateDirectory(parent, name), new(undo))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +158,7 @@ func TestOpenDirectoryBelowAnother(t *testing.T) {
 	require.Root(t)
 	parent := t.TempDir()
 	for _, name := range []string{"a", "a/b"} {
-		dir, err := openDirectory(stateDirectory(parent, name))
+		dir, err := openDirectory(stateDirectory(parent, name), new(undo))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,13 +193,77 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 					do(t, parent, strings.Fields(command))
 				}
 			}
-			dir, err := openDirectory(stateDirectory(parent, "web"))
+			before := names(t, parent)
+			var u undo
+			dir, err := openDirectory(stateDirectory(parent, "web"), &u)
 			if err == nil {
 				dir.Close()
 				t.Fatal("it is accepted")
 			}
 			if !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %q, want …%s…", err, test.want)
+			}
+			u.run()
+			if diff := cmp.Diff(before, names(t, parent)); diff != "" {
+				t.Errorf("what is left (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// names lists all that is in a directory and below.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		list = append(list, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestUndo(t *testing.T) {
+	require.Root(t)
+	tests := []struct {
+		name, setup string   // setup: see do; in what the start has made
+		earlier     string   // a directory of an earlier start
+		want        []string // what is left
+	}{
+		{"nothing was there", "", "", []string{"."}},
+		{"one in one that stays", "", "a", []string{".", "a", "private", "private/a"}},
+		{"another container uses it", "file private/a/b/x", "", []string{".", "a", "a/b", "private", "private/a", "private/a/b", "private/a/b/x"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			parent := t.TempDir()
+			open := func(name string, u *undo) {
+				dir, err := openDirectory(stateDirectory(parent, name), u)
+				if err != nil {
+					t.Fatal(err)
+				}
+				dir.Close()
+			}
+			if test.earlier != "" {
+				var u undo
+				open(test.earlier, &u)
+				u.close()
+			}
+			var u undo
+			open("a/b", &u)
+			if test.setup != "" {
+				do(t, parent, strings.Fields(test.setup))
+			}
+			u.run()
+			var got []string
+			for _, name := range names(t, parent) {
+				name, _ = filepath.Rel(parent, name)
+				got = append(got, name)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
@@ -242,7 +307,7 @@ func TestOpenDirectoryUnderAttack(t *testing.T) {
 	require.Root(t)
 	parent := t.TempDir()
 	target := filepath.Join(t.TempDir(), "target")
-	first, err := openDirectory(stateDirectory(parent, "a/b"))
+	first, err := openDirectory(stateDirectory(parent, "a/b"), new(undo))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +332,7 @@ func TestOpenDirectoryUnderAttack(t *testing.T) {
 		}
 	}()
 	for range 3000 {
-		dir, err := openDirectory(stateDirectory(parent, "a/b"))
+		dir, err := openDirectory(stateDirectory(parent, "a/b"), new(undo))
 		if err != nil {
 			continue
 		}

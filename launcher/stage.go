@@ -47,6 +47,7 @@ type stage struct {
 	made               int                 // names in private
 	terminal           *terminal           // when there is a console
 	directories        []madeDirectory     // to be given to the payload
+	undo               undo                // of what was made for them
 	user               *kernel.Owner       // the payload's, once it is looked up
 }
 
@@ -431,6 +432,7 @@ func (s *stage) close() {
 		f.Close()
 	}
 	s.masks.close()
+	s.undo.close()
 	for _, f := range append(s.contexts, s.source, s.pts, s.userns, s.root, s.private) {
 		if f != nil {
 			f.Close()

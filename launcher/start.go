@@ -413,6 +413,9 @@ func (s *start) abort() error {
 		s.streams.closeAll()
 	}
 	if s.stage != nil {
+		if s.payload == nil {
+			s.stage.undo.run()
+		}
 		s.stage.close()
 	}
 	return nil
