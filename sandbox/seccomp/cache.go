@@ -39,7 +39,7 @@ const (
 func (c Cache) Load(layers []Layer) ([]Program, error) {
 	path := ""
 	if c.Dir != "" {
-		path = filepath.Join(c.Dir, key(layers))
+		path = c.file(layers)
 		if programs, err := read(path); err == nil {
 			return programs, nil
 		}
@@ -57,12 +57,30 @@ func (c Cache) Load(layers []Layer) ([]Program, error) {
 	return programs, nil
 }
 
-// key names what the programs of layers depend on: the layers, and what the
-// compiler is.
-func key(layers []Layer) string {
+// file is where the programs for layers are kept.
+func (c Cache) file(layers []Layer) string {
+	return filepath.Join(c.Dir, key(compiler("/proc/self/exe"), layers))
+}
+
+// compiler tells one berth from another: the cache outlives an update, and what
+// the older one compiled may be what the newer one was to mend. It is the file of
+// the program, by its inode, its size in bytes and the time of its last change in
+// nanoseconds.
+func compiler(program string) [3]uint64 {
+	var stat syscall.Stat_t
+	if err := syscall.Stat(program, &stat); err != nil {
+		return [3]uint64{} // without /proc
+	}
+	return [3]uint64{stat.Ino, uint64(stat.Size), uint64(stat.Ctim.Nano())}
+}
+
+// key names what the programs of layers depend on: the layers, and what compiles
+// them.
+func key(compiler [3]uint64, layers []Layer) string {
 	major, minor, micro := libseccomp.GetLibraryVersion()
 	local, _ := localABIs() // the error is Compile's
 	b := appendString(nil, format)
+	b = appendNumbers(b, compiler[:]...)
 	b = appendNumbers(b, uint64(major), uint64(minor), uint64(micro), uint64(len(local)))
 	for _, a := range local {
 		b = appendString(b, a.name)

@@ -24,7 +24,7 @@ func cached(t *testing.T) (c Cache, layers []Layer, programs []Program, file str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, layers, programs, filepath.Join(c.Dir, key(layers))
+	return c, layers, programs, c.file(layers)
 }
 
 func TestCache(t *testing.T) {
@@ -165,7 +165,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if err != nil || len(left) != maxCached {
 		t.Errorf("%d files are left, %v", len(left), err)
 	}
-	if _, err := read(filepath.Join(c.Dir, key(layers))); err != nil {
+	if _, err := read(c.file(layers)); err != nil {
 		t.Errorf("the newest is gone: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(c.Dir, "000")); err == nil {
@@ -213,6 +213,7 @@ func TestKey(t *testing.T) {
 		return Layer{Name: "n", Default: Allow, Unknown: Allow, Foreign: Allow, Archs: []string{"x32"},
 			Rules: []Rule{{Call: "read", Args: []Compare{{Arg: 1, Op: Equal, Mask: 3, Value: 1}}, Action: "EPERM"}}}
 	}
+	mine := compiler("/proc/self/exe")
 	changes := []func(l *Layer){
 		func(l *Layer) {}, func(l *Layer) { l.Name = "m" }, func(l *Layer) { l.Default = Log }, func(l *Layer) { l.Unknown = Log },
 		func(l *Layer) { l.Foreign = Log }, func(l *Layer) { l.Archs = nil }, func(l *Layer) { l.Archs = []string{"x3", "2"} },
@@ -226,12 +227,40 @@ func TestKey(t *testing.T) {
 	for i, change := range changes {
 		l := layer()
 		change(&l)
-		if other, ok := seen[key([]Layer{l})]; ok {
+		name := key(mine, []Layer{l})
+		if other, ok := seen[name]; ok {
 			t.Errorf("changes %d and %d have the same key", i, other)
 		}
-		seen[key([]Layer{l})] = i
+		seen[name] = i
 	}
-	if one, again, two := key([]Layer{layer()}), key([]Layer{layer()}), key([]Layer{layer(), layer()}); one != again || one == two {
+	if one, again, two := key(mine, []Layer{layer()}), key(mine, []Layer{layer()}), key(mine, []Layer{layer(), layer()}); one != again || one == two {
 		t.Error("the key isn't the layers'")
+	}
+	for i := range mine {
+		other := mine
+		other[i]++
+		if key(mine, nil) == key(other, nil) {
+			t.Errorf("number %d of the program isn't in the key", i)
+		}
+	}
+}
+
+// An update puts another file in the place of the program.
+func TestCompiler(t *testing.T) {
+	program, update := filepath.Join(t.TempDir(), "berth"), filepath.Join(t.TempDir(), "new")
+	for _, file := range []string{program, update} {
+		if err := os.WriteFile(file, []byte("same size"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, again := compiler(program), compiler(program)
+	if err := os.Rename(update, program); err != nil {
+		t.Fatal(err)
+	}
+	if after := compiler(program); before != again || before == after {
+		t.Errorf("got %v and %v, after an update %v", before, again, after)
+	}
+	if got := compiler(update); got != [3]uint64{} {
+		t.Errorf("of no file: got %v", got)
 	}
 }

@@ -5,7 +5,7 @@
 //
 //	layers := seccomp.Namespaces(0)
 //	layers = append(layers, seccomp.Calls([]seccomp.Entry{{Name: "@system-service"}}, "EPERM", 257)...)
-//	programs, err := seccomp.Cache{Dir: "/run/berth/seccomp"}.Load(layers)
+//	programs, err := seccomp.Cache{Dir: "/var/cache/berth/filters"}.Load(layers)
 //
 // The layers are in the order in which systemd loads its filters, because of
 // equally strict answers the kernel takes that of the last filter. Everything up

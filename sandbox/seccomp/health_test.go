@@ -57,7 +57,7 @@ func TestCacheUsable(t *testing.T) {
 			if _, err := cache.Load(layers); err != nil {
 				t.Fatal(err)
 			}
-			_, err := read(filepath.Join(test.dir, key(layers)))
+			_, err := read(cache.file(layers))
 			if (err == nil) != test.want {
 				t.Errorf("kept: %v", err)
 			}
