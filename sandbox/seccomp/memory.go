@@ -11,9 +11,9 @@ const (
 	protection, call = 2, 0 // arguments
 )
 
-// WriteExecute is MemoryDenyWriteExecute= for kernels older than Linux 6.3, which
-// don't have PR_SET_MDWE(2const): no memory may be mapped that can be written and
-// executed, and none that is mapped be made executable.
+// WriteExecute is the system calls' part of MemoryDenyWriteExecute=, and all of it
+// before Linux 6.3, which brought PR_SET_MDWE(2const): no memory may be mapped that
+// can be written and executed, and none that is mapped be made executable.
 //
 // Beyond what systemd does, shared memory can't be attached as executable through
 // ipc(2) on x86 either, and the personality that makes all readable memory
