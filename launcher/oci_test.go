@@ -194,6 +194,8 @@ func TestOCIDevices(t *testing.T) {
 		{"auto", "DevicePolicy='auto'", "allow;"},
 		{"auto with devices", "DevicePolicy='auto'\nDeviceAllow='/dev/fuse rw'", closed},
 		{"the last word counts", "DevicePolicy=['auto','strict']", "deny;"},
+		{"auto with PrivateDevices", "DevicePolicy='auto'\n[sandbox]\nPrivateDevices=true", closed},
+		{"strict with PrivateDevices", "DevicePolicy='strict'\n[sandbox]\nPrivateDevices=true", "deny;"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package launcher
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"berth/config"
 	"berth/idpool"
@@ -139,6 +140,9 @@ func (d *draft) unit() {
 	given := map[string]bool{}
 	for _, s := range d.Resources {
 		given[s.Name] = true
+		if s.Name == "DevicePolicy" && d.decision.Devices.Closed && s.Values[len(s.Values)-1] == "auto" {
+			s.Values = append(slices.Clip(s.Values), "closed") // as PrivateDevices has it in systemd
+		}
 		d.property(s)
 	}
 	if !given["DevicePolicy"] {
