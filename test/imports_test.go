@@ -25,7 +25,7 @@ var rules = []struct {
 		"blocks of IDs can be had without a container"},
 	{"berth/sandbox", []string{"berth/internal/kernel", "berth/internal/nearest", "berth/internal/unitfile", "berth/sandbox/seccomp"},
 		"settings in, a decision out: nothing is asked of the host, nothing is carried out"},
-	{"berth/sandbox/exposure", []string{"berth/internal/kernel", "berth/sandbox", "berth/sandbox/seccomp"},
+	{"berth/sandbox/exposure", []string{"berth/internal/kernel", "berth/internal/unitfile", "berth/sandbox", "berth/sandbox/seccomp"},
 		"a score is a matter of settings: containers are rendered as units elsewhere"},
 	{"berth/sandbox/seccomp", []string{"berth/internal/kernel", "berth/internal/nearest"},
 		"filters of system calls have a use without the settings that ask for them"},

@@ -3,6 +3,7 @@ package exposure
 import (
 	"strings"
 
+	"berth/internal/unitfile"
 	"berth/sandbox"
 )
 
@@ -48,7 +49,7 @@ func (u *Unit) set(name, value string) bool {
 	case "DeviceAllow":
 		add(&u.DeviceAllow, value, []string{value})
 	case "Delegate":
-		u.Delegate = isYes(value) || value != "" && !isNo(value)
+		u.Delegate = value != "" && !isNo(value)
 	case "NotifyAccess":
 		u.NotifyAccess = value
 	case "DefaultDependencies":
@@ -68,15 +69,6 @@ func add(list *[]string, value string, words []string) {
 	*list = append(*list, words...)
 }
 
-// isYes and isNo read a boolean as systemd.syntax(7) has it.
-func isYes(value string) bool { return isWord(value, "1", "yes", "y", "true", "t", "on") }
-func isNo(value string) bool  { return isWord(value, "0", "no", "n", "false", "f", "off") }
-
-func isWord(value string, words ...string) bool {
-	for _, w := range words {
-		if strings.EqualFold(value, w) {
-			return true
-		}
-	}
-	return false
-}
+// isYes and isNo are both false for what is no boolean.
+func isYes(value string) bool { on, err := unitfile.Boolean(value); return err == nil && on }
+func isNo(value string) bool  { on, err := unitfile.Boolean(value); return err == nil && !on }
