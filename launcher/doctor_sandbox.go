@@ -118,7 +118,7 @@ func (d *doctor) sandboxProblems() []sandbox.Problem {
 		}
 	}
 	_, all := settings.Decide(sandbox.Facts{SystemdVersion: d.host.SystemdVersion, MDWE: d.host.MDWE, BPFLSM: d.host.BPFLSM, Nodes: d.host.Nodes})
-	problems := slices.DeleteFunc(all, func(p sandbox.Problem) bool { return p.Enforceable }) // what contradicts itself then
+	problems := slices.DeleteFunc(all, func(p sandbox.Problem) bool { return p.Contradiction })
 	if v := d.host.SystemdVersion; v < filterSince {
 		problems = append(problems, sandbox.Problem{Setting: "LogFilterPatterns", Reason: fmt.Sprintf("needs systemd %d or later, this is %d", filterSince, v)})
 	}

@@ -35,12 +35,12 @@ func (d *draft) sandbox() {
 	d.errors = append(d.errors, errs...)
 	decision, problems := d.settings.Decide(sandbox.Facts{
 		SystemdVersion: d.host.SystemdVersion, MDWE: d.host.MDWE, BPFLSM: d.host.BPFLSM, Nodes: d.host.Nodes,
-		IDs: d.plan.Users.Size, Unprivileged: !isRoot(d.Process.User),
+		Unprivileged: !isRoot(d.Process.User),
 	})
 	d.decision = decision
 	for _, p := range problems {
 		e := config.Error{Pos: d.sandboxPos(p.Setting), Key: "sandbox." + p.Setting, Msg: p.Reason}
-		if p.Enforceable {
+		if p.Contradiction {
 			d.errors = append(d.errors, e)
 		} else {
 			d.unenforceable(e)

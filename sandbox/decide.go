@@ -27,7 +27,6 @@ func (s *Settings) Decide(f Facts) (*Decision, []Problem) {
 		d.Proc.Subset = s.ProcSubset
 	}
 	d.Namespaces.Network = s.PrivateNetwork
-	d.Tunables = s.ProtectKernelTunables
 	d.Devices.Closed = s.PrivateDevices
 	if s.ProtectClock && s.PrivateDevices {
 		d.Devices.Allow = []string{"char-rtc r"}

@@ -74,7 +74,7 @@ func bindMount(b Bind) Mount {
 		setting = "BindReadOnlyPaths"
 	}
 	return Mount{Type: "bind", Source: b.Source, Target: b.Target, ReadOnly: b.ReadOnly, Recursive: b.Recursive,
-		IDMap: true, Optional: b.Optional, Setting: setting}
+		Optional: b.Optional, Setting: setting}
 }
 
 // tmpfs has the options that systemd adds, and of two that contradict each other

@@ -14,7 +14,7 @@ import (
 )
 
 // able are facts of a host that can do all.
-var able = Facts{SystemdVersion: 257, MDWE: true, BPFLSM: true, IDs: 65536, Nodes: map[int][]int{0: {0, 1}, 1: {2, 3}}}
+var able = Facts{SystemdVersion: 257, MDWE: true, BPFLSM: true, Nodes: map[int][]int{0: {0, 1}, 1: {2, 3}}}
 
 // paths writes rules as "PATH ACCESS exec?", sorted.
 func (d *Decision) paths() []string {
@@ -40,7 +40,7 @@ func (d *Decision) mounts() []string {
 		for _, flag := range []struct {
 			on   bool
 			name string
-		}{{m.ReadOnly, "ro"}, {m.Recursive, "rbind"}, {m.IDMap, "idmap"}, {m.Optional, "optional"}} {
+		}{{m.ReadOnly, "ro"}, {m.Recursive, "rbind"}, {m.Optional, "optional"}} {
 			if flag.on {
 				line += " " + flag.name
 			}
@@ -114,14 +114,14 @@ func TestMounts(t *testing.T) {
 	}{
 		{"none", "ProtectSystem=strict", nil},
 		{"binds", "BindPaths=-/b:/a/b /c:/a:norbind\nBindReadOnlyPaths=/d", []string{
-			"bind /c /a idmap", "bind /b /a/b rbind idmap optional", "bind /d /d ro rbind idmap"}},
+			"bind /c /a", "bind /b /a/b rbind optional", "bind /d /d ro rbind"}},
 		{"a directory before what is below it", "BindPaths=/a-b /a/c /a", []string{
-			"bind /a /a rbind idmap", "bind /a/c /a/c rbind idmap", "bind /a-b /a-b rbind idmap"}},
-		{"of two on one path the first", "BindReadOnlyPaths=/a:/x\nBindPaths=/b:/x:norbind\nTemporaryFileSystem=/x", []string{"bind /b /x ro idmap"}},
+			"bind /a /a rbind", "bind /a/c /a/c rbind", "bind /a-b /a-b rbind"}},
+		{"of two on one path the first", "BindReadOnlyPaths=/a:/x\nBindPaths=/b:/x:norbind\nTemporaryFileSystem=/x", []string{"bind /b /x ro"}},
 		{"tmpfs", "TemporaryFileSystem=/a:ro,size=5M,dev,relatime", []string{"tmpfs /a ro mode=0755,nr_inodes=400k,size=5M,dev,relatime"}},
 		{"tmpfs by default", "TemporaryFileSystem=/a:rw", []string{"tmpfs /a nodev,strictatime,mode=0755,size=10%,nr_inodes=400k"}},
 		{"homes", "ProtectHome=tmpfs\nBindPaths=/home/a", []string{
-			"tmpfs /home ro optional nodev,strictatime,mode=0755,size=4m,nr_inodes=1k", "bind /home/a /home/a rbind idmap",
+			"tmpfs /home ro optional nodev,strictatime,mode=0755,size=4m,nr_inodes=1k", "bind /home/a /home/a rbind",
 			"tmpfs /root ro optional nodev,strictatime,mode=0700,size=4m,nr_inodes=1k",
 			"tmpfs /run/user ro optional nodev,strictatime,mode=0755,size=4m,nr_inodes=1k"}},
 		{"private tmp", "PrivateTmp=yes", []string{"tmpfs /var/tmp nodev,strictatime,mode=1777,size=10%,nr_inodes=400k"}},
@@ -314,8 +314,8 @@ func TestRest(t *testing.T) {
 	if want := (ProcOptions{"invisible", "pid"}); d.Proc != want {
 		t.Errorf("proc: %v", d.Proc)
 	}
-	if !d.Namespaces.Network || !d.Tunables {
-		t.Errorf("network %v, tunables %v", d.Namespaces.Network, d.Tunables)
+	if !d.Namespaces.Network {
+		t.Error("the network isn't private")
 	}
 	if diff := cmp.Diff(DevicePolicy{Closed: true, Allow: []string{"char-rtc r"}}, d.Devices); diff != "" {
 		t.Errorf("devices: -want +got:\n%s", diff)
@@ -324,7 +324,7 @@ func TestRest(t *testing.T) {
 		t.Errorf("file systems: -want +got:\n%s", diff)
 	}
 	d, _ = New().Decide(able)
-	if d.Devices.Closed || len(d.Devices.Allow) > 0 || d.FileSystems != nil || d.Proc != (ProcOptions{}) || d.Namespaces.Network || d.Tunables {
+	if d.Devices.Closed || len(d.Devices.Allow) > 0 || d.FileSystems != nil || d.Proc != (ProcOptions{}) || d.Namespaces.Network {
 		t.Errorf("by default: %+v", d)
 	}
 }

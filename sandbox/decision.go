@@ -10,7 +10,6 @@ type Facts struct {
 	SystemdVersion int           // whose groups of system calls are meant
 	MDWE           bool          // the kernel has PR_SET_MDWE
 	BPFLSM         bool          // Decision.FileSystems will be enforced
-	IDs            uint32        // how many the container has
 	Unprivileged   bool          // the payload's user isn't root
 	Nodes          map[int][]int // the CPUs of each NUMA node of the host; needed for NUMAMask=all and CPUAffinity=numa
 }
@@ -18,9 +17,9 @@ type Facts struct {
 // Problem says why a setting can't be carried out. It is written to stand behind
 // "sandbox.SETTING: ".
 type Problem struct {
-	Setting     string
-	Reason      string
-	Enforceable bool // another host couldn't do it either: the settings contradict each other
+	Setting       string
+	Reason        string
+	Contradiction bool // another host couldn't do it either: the settings contradict each other
 }
 
 // Decision is all that settings come to. Nothing in it is carried out here.
@@ -34,7 +33,6 @@ type Decision struct {
 	Filter      []seccomp.Layer   // each is a filter of its own, the strictest answer wins
 	Devices     DevicePolicy      //
 	FileSystems *FileSystems      // nil: files of all file systems may be opened
-	Tunables    bool              // /proc/sys and its like are read-only altogether
 }
 
 // PathRule is what a file or directory of the container, and all below it, may be
@@ -71,7 +69,6 @@ type Mount struct {
 	Target    string   // in the container
 	ReadOnly  bool     //
 	Recursive bool     // bind
-	IDMap     bool     // bind: the IDs on disk are the container's
 	Optional  bool     // passed over where Source is missing; tmpfs: where Target is
 	Options   []string // words of mount(8)
 	Setting   string   // whose mount it is
@@ -97,6 +94,6 @@ type PrivateNamespaces struct{ Network bool }
 // DevicePolicy is what the unit's device access needs. See
 // systemd.resource-control(5), DevicePolicy=.
 type DevicePolicy struct {
-	Closed bool     // DevicePolicy=closed
+	Closed bool     // DevicePolicy=closed, where it would be auto
 	Allow  []string // DeviceAllow=, such as "char-rtc r"
 }

@@ -94,10 +94,7 @@ func errnoName(word string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
-		return name, nil
-	}
-	return fmt.Sprint(n), nil
+	return string(errnoAction(syscall.Errno(n))), nil
 }
 
 // errno reads an error's name, in any case, or its number.

@@ -10,7 +10,8 @@ import (
 	"berth/internal/unitfile"
 )
 
-// setPaths adds paths with their prefixes: "-" before "+".
+// setPaths adds paths with their prefixes: "-" before "+", which puts a path below
+// the container's root, where it is anyway.
 func setPaths(s *Settings, d *Setting, value string) error {
 	list := d.paths(s)
 	if reset(list, value) {
@@ -24,7 +25,7 @@ func setPaths(s *Settings, d *Setting, value string) error {
 	for _, word := range words {
 		var p Path
 		word, p.Optional = strings.CutPrefix(word, "-")
-		word, p.Root = strings.CutPrefix(word, "+")
+		word = strings.TrimPrefix(word, "+")
 		if p.Path, err = unitfile.AbsolutePath(word); err != nil {
 			return err
 		}

@@ -46,8 +46,8 @@ var merges = []struct {
 	{"blanks around", "UMask=  0077\t", func(s *Settings) { s.UMask = 0o77 }},
 
 	{"paths", `ReadWritePaths=/a -/b +/c -+/d "/e f" //g/./`, func(s *Settings) {
-		s.ReadWritePaths = []Path{{Path: "/a"}, {Path: "/b", Optional: true}, {Path: "/c", Root: true},
-			{Path: "/d", Optional: true, Root: true}, {Path: "/e f"}, {Path: "/g"}}
+		s.ReadWritePaths = []Path{{Path: "/a"}, {Path: "/b", Optional: true}, {Path: "/c"},
+			{Path: "/d", Optional: true}, {Path: "/e f"}, {Path: "/g"}}
 	}},
 	{"paths added", "ReadOnlyPaths=/a\nReadOnlyPaths=/b", func(s *Settings) { s.ReadOnlyPaths = []Path{{Path: "/a"}, {Path: "/b"}} }},
 	{"paths reset", "InaccessiblePaths=/a\nInaccessiblePaths=\nInaccessiblePaths=/b", func(s *Settings) { s.InaccessiblePaths = []Path{{Path: "/b"}} }},

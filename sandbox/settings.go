@@ -108,7 +108,6 @@ type Settings struct {
 type Path struct {
 	Path     string // absolute and clean
 	Optional bool   // "-": passed over where it is missing
-	Root     bool   // "+": below the container's root. It is that in any case
 }
 
 // Bind is an entry of BindPaths= or BindReadOnlyPaths=.

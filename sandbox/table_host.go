@@ -12,7 +12,7 @@ var hostSettings = [...]Setting{
 	{Name: "LogsDirectory", Since: 211, Section: "From the host", List: true,
 		How: "Makes directories below /var/log of the host and mounts them, owned by the payload's user, writable.", set: setDirectories},
 	{Name: "ConfigurationDirectory", Since: 211, Section: "From the host", List: true,
-		How: "Names directories below /etc that the payload is told of.", set: setDirectories},
+		How: "Mounts directories below /etc of the host, read-only.", set: setDirectories},
 	{Name: "RuntimeDirectoryMode", Since: 234, Section: "From the host", How: "Sets the mode of RuntimeDirectory.", set: setDirectoryMode},
 	{Name: "StateDirectoryMode", Since: 234, Section: "From the host", How: "Sets the mode of StateDirectory.", set: setDirectoryMode},
 	{Name: "CacheDirectoryMode", Since: 234, Section: "From the host", How: "Sets the mode of CacheDirectory.", set: setDirectoryMode},

@@ -76,7 +76,7 @@ var processSettings = [...]Setting{
 		How: "Says which memory is in a core dump.",
 		set: setCoredumpFilter},
 	{Name: "IgnoreSIGPIPE", Since: 0, Section: "Process",
-		How: "Starts the payload with SIGPIPE ignored.",
+		How: "Starts the payload with SIGPIPE ignored (yes); unlike in systemd, it isn't ignored by default.",
 		set: setFlag, flag: func(s *Settings) *bool { return &s.IgnoreSIGPIPE }},
 	{Name: "MemoryKSM", Since: 254, Section: "Process",
 		How: "Lets the kernel merge equal pages of the payload.",
