@@ -105,10 +105,6 @@ func (n *callNames) argument(r *learn.Recording, a trace.Argument) {
 		if !slices.Contains([]uint64{unix.SCHED_NORMAL, unix.SCHED_BATCH, unix.SCHED_IDLE}, value) {
 			forbid(r, "RestrictRealtime", fmt.Sprintf("%s with policy %d", name, value))
 		}
-	case "mount", "fsopen":
-		if a.Text != "" {
-			r.Mounts = append(r.Mounts, a.Text)
-		}
 	}
 }
 

@@ -144,6 +144,5 @@ func argumentWatches() []namedWatch {
 		values("unshare", 0, watchedNamespaces|unix.CLONE_NEWTIME, 0, 0), values("setns", 1, all, 0, 0),
 		values("personality", 0, 0xffffffff, 0, 0),
 		values("sched_setscheduler", 1, 0xff, 0, 0),
-		{"mount", trace.Watch{Kind: trace.Text, A: 2}}, {"fsopen", trace.Watch{Kind: trace.Text, A: 0}},
 	}
 }

@@ -21,7 +21,6 @@ type Recording struct {
 
 	Families   []string `json:"families"`   // AF_UNIX …, of sockets that were made
 	Namespaces []string `json:"namespaces"` // made or entered: cgroup, ipc, net, mnt, pid, user, uts, time; "any"
-	Mounts     []string `json:"mounts"`     // types of file systems that were mounted
 
 	// Capabilities that mattered, and the system calls for which they did. Null:
 	// nobody could tell.
@@ -89,7 +88,6 @@ func Merge(all ...Recording) Recording {
 		merged.Forbidden = mergeLists(merged.Forbidden, r.Forbidden)
 		merged.Families = union(merged.Families, r.Families)
 		merged.Namespaces = union(merged.Namespaces, r.Namespaces)
-		merged.Mounts = union(merged.Mounts, r.Mounts)
 		merged.Bound = union(merged.Bound, r.Bound)
 		merged.Lost += r.Lost
 		files = append(files, r.Files...)

@@ -1,9 +1,6 @@
 package trace
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // collect reads the maps.
 func (m *maps) collect(r *Record) error {
@@ -50,9 +47,6 @@ func (r *Record) fact(b [factSize]byte) {
 	case factGained:
 		r.GainedRights = true
 	default:
-		a := Argument{Call: callOf(kind), Values: [2]uint64{order.Uint64(what), order.Uint64(what[8:])}}
-		text, _, _ := bytes.Cut(what[:16], []byte{0})
-		a.Text = string(text)
-		r.Arguments = append(r.Arguments, a)
+		r.Arguments = append(r.Arguments, Argument{callOf(kind), [2]uint64{order.Uint64(what), order.Uint64(what[8:])}})
 	}
 }

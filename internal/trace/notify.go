@@ -168,8 +168,6 @@ func (l *Listener) watch(p *caller, w Watch) {
 		a.Values = [2]uint64{p.n.args[w.A] & w.Masks[0], p.n.args[w.B] & w.Masks[1]}
 	case Memory:
 		a.Values = [2]uint64{p.word(p.n.args[w.A]+uint64(w.Offset)) & w.Masks[0], p.n.args[w.B] & w.Masks[1]}
-	case Text:
-		a.Text = p.text(p.n.args[w.A], 15)
 	case Bound:
 		l.bound(p, w)
 		return

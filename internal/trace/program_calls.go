@@ -93,7 +93,6 @@ func (c *code) watched() {
 	c.load(asm.R1, asm.R9, watchKind, asm.Byte)
 	c.add(
 		asm.JEq.Imm(asm.R1, int32(Memory), "memory"),
-		asm.JEq.Imm(asm.R1, int32(Text), "text"),
 		asm.JEq.Imm(asm.R1, int32(Bound), "bound"),
 		asm.JGT.Imm(asm.R1, int32(Bound), "path"),
 		asm.Ja.Label("values"),
@@ -104,12 +103,6 @@ func (c *code) watched() {
 	c.masked(watchMasks, keyAt+8)
 	c.register(watchB)
 	c.masked(watchMasks+8, keyAt+16)
-	c.note()
-
-	c.label = "text"
-	c.pop(asm.R3, tmpAt)
-	c.fp(asm.R1, keyAt+8)
-	c.add(asm.Mov.Imm(asm.R2, 16), asm.FnProbeReadUserStr.Call())
 	c.note()
 
 	c.bound()

@@ -41,7 +41,6 @@ type Called struct {
 type Argument struct {
 	Call
 	Values [2]uint64 // masked, as the watch says
-	Text   string    // of a watched string, at most 15 bytes
 }
 
 // Check is a capability that was asked for in a system call, and was there. The
@@ -101,7 +100,6 @@ type Kind uint8
 const (
 	Values Kind = 1 + iota // arguments A and B
 	Memory                 // the eight bytes that A points to, and B
-	Text                   // the string that A points to
 	Bound                  // the socket address that A points to: an address, or a path's Entry
 	Path                   // the path that A points to, from the working directory
 	PathAt                 // the same, from the directory that descriptor B is
