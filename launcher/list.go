@@ -173,6 +173,7 @@ func Inspect(ctx context.Context, name string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	state.Container = nil
 	i := &Inspection{State: state, Namespaces: map[string]string{}, Unit: UnitState{
 		Active: unit.ActiveState, Sub: unit.SubState, Slice: unit.Slice, ControlGroup: unit.ControlGroup,
 		InvocationID: unit.InvocationID, Properties: unit.Properties,

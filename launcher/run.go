@@ -103,7 +103,7 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	// has to live as long as the container.
 	thread := newThread()
 	defer thread.stop()
-	s := &start{Launcher: l, plan: plan, systemd: systemd, claim: name, lease: lease}
+	s := &start{Launcher: l, container: c, plan: plan, systemd: systemd, claim: name, lease: lease}
 	err = thread.do(func() error { return s.run(ctx) })
 	if err == nil {
 		err = s.publish()

@@ -2,10 +2,7 @@ package launcher
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"berth/config"
 	"berth/profiles"
@@ -95,28 +92,16 @@ func ContainerOf(reference string) (*config.Container, error) {
 	return c, nil
 }
 
-// RunningFile returns the path of the file that a running container was started
-// from, or *NotRunningError. Its overrides are not known any more.
-func RunningFile(name string) (string, error) {
+// RunningContainer returns what a running container was started from, its options
+// and profile included, as far as a score depends on it. *NotRunningError where
+// none of that name runs.
+func RunningContainer(name string) (*config.Container, error) {
 	state, err := ReadState(name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var plan struct{ File string }
-	if err := json.Unmarshal(state.Plan, &plan); err != nil {
-		return "", cannot("read the container's plan", err)
+	if state.Container == nil {
+		return nil, fmt.Errorf("cannot score container %q: another version of berth has started it", name)
 	}
-	if filepath.IsAbs(plan.File) {
-		return plan.File, nil
-	}
-	supervisor, err := state.Supervisor.open() // so that the PID is no other's
-	if err != nil {
-		return "", &NotRunningError{name}
-	}
-	defer supervisor.Close()
-	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", state.Supervisor.PID))
-	if err != nil {
-		return "", cannot("find the container's file", err)
-	}
-	return filepath.Join(dir, plan.File), nil
+	return state.Container, nil
 }

@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -259,5 +260,50 @@ func TestContainerOf(t *testing.T) {
 	}
 	if _, err := ContainerOf("no-such-profile"); err == nil {
 		t.Error("there is none, and no error")
+	}
+}
+
+// What a score needs is the same once it has been written to the state, and what
+// is secret isn't in it.
+func TestStateKeepsScore(t *testing.T) {
+	c := parsed(t, `
+profile = "system"
+root.directory = "/srv/root"
+users.map_root = false
+process.user = "www-data:web"
+network.mode = "host"
+[resources]
+IPAddressDeny = ["any", "10.0.0.0/8"]
+[sandbox]
+SetCredential = "key:secret"
+SystemCallFilter = ["@system-service", "~@mount"]
+[[mounts]]
+type = "bind"
+source = "/dev/fuse"
+target = "/dev/fuse"`)
+	data, err := json.Marshal(State{Container: withoutSecrets(c)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "secret") {
+		t.Errorf("a secret in %s", data)
+	}
+	var state State
+	if err := json.Unmarshal(data, &state); err != nil {
+		t.Fatal(err)
+	}
+	want, err := EquivalentService(c, 257)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := EquivalentService(state.Container, 257)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.ReplaceAll(want, "SetCredential=key:secret\n", ""), got); diff != "" {
+		t.Errorf("-before +after:\n%s", diff)
+	}
+	if diff := cmp.Diff(beyond(c), beyond(state.Container)); diff != "" {
+		t.Errorf("-before +after:\n%s", diff)
 	}
 }

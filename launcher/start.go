@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
+	"berth/config"
 	"berth/idpool"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
@@ -25,9 +27,10 @@ import (
 // run on the one thread that has the stage's mount namespace.
 type start struct {
 	*Launcher
-	plan    *Plan
-	systemd *connection
-	claim   *claim
+	container *config.Container
+	plan      *Plan
+	systemd   *connection
+	claim     *claim
 
 	stage   *stage
 	streams *streams
@@ -377,8 +380,19 @@ func (s *start) publish() error {
 	if state.Plan, err = json.Marshal(plan); err != nil {
 		return err
 	}
+	state.Container = withoutSecrets(s.container)
 	s.leader = state.Leader
 	return s.claim.publish(state)
+}
+
+// withoutSecrets leaves out the contents of credentials, which lie nowhere that
+// may be swapped out.
+func withoutSecrets(c *config.Container) *config.Container {
+	public := *c
+	public.Sandbox = slices.DeleteFunc(slices.Clone(c.Sandbox), func(s config.Setting) bool {
+		return s.Name == "SetCredential" || s.Name == "SetCredentialEncrypted"
+	})
+	return &public
 }
 
 // logWarnings writes what --best-effort went on without to the journal of the

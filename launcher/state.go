@@ -38,6 +38,10 @@ type State struct {
 	Payload     ProcessID       `json:"payload"` // the same, for a system container
 	Started     time.Time       `json:"started"`
 	Plan        json.RawMessage `json:"plan"` // for people: Plan has more than can be read back
+
+	// Container is what it was started from, its options and its profile in it, for
+	// the score. berth inspect doesn't show it: its plan says the same.
+	Container *config.Container `json:"container,omitempty"`
 }
 
 // ProcessID names a process for good, in the host's PID namespace.

@@ -76,6 +76,12 @@ func (o *fileOptions) load(cmd *cobra.Command, file string, command []string) (*
 	return launcher.Load(cmd.Context(), path, overrides, o.launch())
 }
 
+// changes tells whether options take the place of what a file says, but for the
+// terminal.
+func (o *fileOptions) changes() bool {
+	return o.overrides.Name != "" || o.overrides.Profile != "" || len(o.overrides.Set) > 0
+}
+
 // launch returns what the launcher is told besides the file.
 func (o *fileOptions) launch() launcher.Options {
 	return launcher.Options{Terminal: hasTerminal(), Term: os.Getenv("TERM"), BestEffort: o.bestEffort}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +21,7 @@ func securityCommand() *cobra.Command {
 		Long: `Scores a container as systemd-analyze security(1) does a service: the same checks
 with the same weights, from 0.0 for what is shut in completely to 10.0 for what is
 not at all. It takes the options of berth run. A NAME that no file is found for is
-a container that runs: what is scored is the file that it was started from.
+a container that runs: it is scored as it was started, with its own options.
 
 The score is that of the service that comes nearest to the container, which --unit
 prints: systemd-analyze security --offline=yes gives it the same one. What
@@ -103,15 +104,20 @@ func (o *securityOptions) container(cmd *cobra.Command, args []string) (*config.
 		}
 		return launcher.ContainerOf(o.file.overrides.Profile)
 	}
-	file := args[0]
-	if _, err := findFile(file, fileDirs()); err != nil {
-		running, notRunning := launcher.RunningFile(file)
-		if notRunning != nil {
+	if _, err := findFile(args[0], fileDirs()); err != nil {
+		running, notRunning := launcher.RunningContainer(args[0])
+		var absent *launcher.NotRunningError
+		switch {
+		case errors.As(notRunning, &absent) || config.CheckName(args[0]) != nil:
 			return nil, err
+		case notRunning != nil:
+			return nil, notRunning
+		case o.file.changes():
+			return nil, fmt.Errorf("cannot change what %q was started with: score its file with other options", args[0])
 		}
-		file = running
+		return running, nil
 	}
-	return o.file.load(cmd, file, nil)
+	return o.file.load(cmd, args[0], nil)
 }
 
 func (o *securityOptions) print(w io.Writer, s *launcher.Security) error {

@@ -386,15 +386,26 @@ func TestSecurityCommand(t *testing.T) {
 	})
 }
 
-// A container that runs is known by its name, wherever its file is.
+// A container that runs is known by its name, wherever its file is, and scored as
+// it was started.
 func TestSecurityOfRunning(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		writeFile(t, h, "/srv/roaming.toml", "process.command = ['sleep', '1000']\nsandbox.KeyringMode = 'shared'\n")
 		began := time.Now().Add(-10 * time.Millisecond)
-		c := &container{begin(t, h, "/bin/sh", "-c", "cd /srv; exec berth run ./roaming.toml"), "roaming", began}
+		c := &container{begin(t, h, "/bin/sh", "-c", "cd /srv; exec berth run ./roaming.toml --profile system -p UMask=0077"), "roaming", began}
 		c.awaitStart()
-		if text := shell(t, h, "cd /; berth security --unit roaming"); !strings.Contains(text, "\nKeyringMode=shared\n") {
-			t.Errorf("got\n%s", text)
+		shell(t, h, "rm /srv/roaming.toml")
+		text := shell(t, h, "cd /; berth security --unit roaming")
+		for _, line := range []string{"KeyringMode=shared", "UMask=0077"} {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("no %s in\n%s", line, text)
+			}
+		}
+		if strings.Contains(text, "\nProtectSystem=") { // of the profile that it would have without the option
+			t.Errorf("another profile:\n%s", text)
+		}
+		if got := run(t, h, "berth", "security", "-p", "UMask=0", "roaming"); got.Status != 1 || !strings.Contains(got.Stderr, "cannot change") {
+			t.Errorf("with an option: %+v", got)
 		}
 		if got := run(t, h, "berth", "security", "resting"); got.Status != 1 {
 			t.Errorf("a container that doesn't run: %+v", got)
