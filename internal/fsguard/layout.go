@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 
+	"berth/internal/structs"
+
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
@@ -83,58 +85,32 @@ func readPlaces() (places, error) {
 	}
 	p.Hook = uint32(id)
 	for _, member := range []struct {
-		to              *int16
-		structure, name string
-		size            int
+		to   *int16
+		path string
+		size int
 	}{
-		{&p.Leader, "task_struct", "group_leader", 8},
-		{&p.Memory, "task_struct", "mm", 8},
-		{&p.Flags, "file", "f_flags", 4},
-		{&p.Inode, "file", "f_inode", 8},
-		{&p.SuperBlock, "inode", "i_sb", 8},
-		{&p.Magic, "super_block", "s_magic", 8},
+		{&p.Leader, "task_struct.group_leader", 8},
+		{&p.Memory, "task_struct.mm", 8},
+		{&p.Flags, "file.f_flags", 4},
+		{&p.Inode, "file.f_inode", 8},
+		{&p.SuperBlock, "inode.i_sb", 8},
+		{&p.Magic, "super_block.s_magic", 8},
 	} {
-		var s *btf.Struct
-		if err := spec.TypeByName(member.structure, &s); err != nil {
-			return p, fmt.Errorf("this kernel's BTF has no struct %s: %w", member.structure, err)
-		}
-		if *member.to, err = offset(s.Members, member.name, member.size); err != nil {
-			return p, fmt.Errorf("this kernel's BTF: struct %s: %w", s.Name, err)
+		if *member.to, err = offset(spec, member.path, member.size); err != nil {
+			return p, err
 		}
 	}
 	return p, nil
 }
 
-// offset finds a member of a size, also in structures and unions without a name.
-func offset(members []btf.Member, name string, size int) (int16, error) {
-	bits, t, ok := find(members, name)
-	if !ok {
-		return 0, fmt.Errorf("no member %s", name)
+// offset finds a member of a size.
+func offset(spec *btf.Spec, path string, size int) (int16, error) {
+	m, err := structs.Find(spec, path)
+	if err != nil {
+		return 0, err
 	}
-	if got, err := btf.Sizeof(t); err != nil || got != size || bits%8 != 0 || bits/8 > math.MaxInt16 {
-		return 0, fmt.Errorf("member %s is not %d bytes at an offset that can be loaded from", name, size)
+	if got, err := btf.Sizeof(m.Type); err != nil || got != size || m.BitfieldSize != 0 || m.Offset%8 != 0 || m.Offset.Bytes() > math.MaxInt16 {
+		return 0, fmt.Errorf("this kernel's BTF: %s is not %d bytes at an offset that can be loaded from", path, size)
 	}
-	return int16(bits / 8), nil
-}
-
-func find(members []btf.Member, name string) (btf.Bits, btf.Type, bool) {
-	for _, m := range members {
-		if m.Name == name {
-			return m.Offset, m.Type, m.BitfieldSize == 0
-		}
-		if m.Name != "" {
-			continue
-		}
-		var inner []btf.Member
-		switch t := btf.UnderlyingType(m.Type).(type) {
-		case *btf.Struct:
-			inner = t.Members
-		case *btf.Union:
-			inner = t.Members
-		}
-		if at, t, ok := find(inner, name); ok {
-			return m.Offset + at, t, true
-		}
-	}
-	return 0, nil, false
+	return int16(m.Offset.Bytes()), nil
 }

@@ -2,7 +2,8 @@ package trace
 
 import (
 	"fmt"
-	"strings"
+
+	"berth/internal/structs"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -67,9 +68,11 @@ func readLayout(spec *btf.Spec) (layout, error) {
 	} {
 		*member.to = int32(f.offset(member.path))
 	}
-	if upid := f.structure("upid"); upid != nil {
-		l.upidSize = int32(upid.Size)
+	var upid *btf.Struct
+	if err := spec.TypeByName("upid", &upid); err != nil {
+		return l, fmt.Errorf("this kernel's BTF has no struct upid: %w", err)
 	}
+	l.upidSize = int32(upid.Size)
 	bit := f.bits("linux_binprm.secureexec")
 	l.secureexec, l.secureexecMask = int32(bit/8), 1<<(bit%8)
 	return l, f.err
@@ -91,59 +94,9 @@ func (f *finder) offset(path string) uint32 {
 }
 
 func (f *finder) bits(path string) uint32 {
-	words := strings.Split(path, ".")
-	s := f.structure(words[0])
-	if s == nil {
-		return 0
+	m, err := structs.Find(f.spec, path)
+	if f.err == nil {
+		f.err = err
 	}
-	total, members := uint32(0), s.Members
-	for _, word := range words[1:] {
-		m, at, ok := member(members, word)
-		if !ok {
-			if f.err == nil {
-				f.err = fmt.Errorf("this kernel's BTF has no %s", path)
-			}
-			return 0
-		}
-		total += at
-		members = membersOf(m.Type)
-	}
-	return total
-}
-
-func (f *finder) structure(name string) *btf.Struct {
-	var s *btf.Struct
-	if err := f.spec.TypeByName(name, &s); err != nil {
-		if f.err == nil {
-			f.err = fmt.Errorf("this kernel's BTF has no struct %s: %v", name, err)
-		}
-		return nil
-	}
-	return s
-}
-
-// member finds a member, also in structures and unions without a name, and its
-// offset in bits.
-func member(members []btf.Member, name string) (btf.Member, uint32, bool) {
-	for _, m := range members {
-		if m.Name == name {
-			return m, uint32(m.Offset), true
-		}
-		if m.Name == "" {
-			if inner, at, ok := member(membersOf(m.Type), name); ok {
-				return inner, uint32(m.Offset) + at, true
-			}
-		}
-	}
-	return btf.Member{}, 0, false
-}
-
-func membersOf(t btf.Type) []btf.Member {
-	switch t := btf.UnderlyingType(t).(type) {
-	case *btf.Struct:
-		return t.Members
-	case *btf.Union:
-		return t.Members
-	}
-	return nil
+	return uint32(m.Offset)
 }
