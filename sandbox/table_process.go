@@ -18,7 +18,7 @@ var processSettings = [...]Setting{
 		How: "Sets the architecture that uname(2) reports.",
 		set: setPersonality},
 	{Name: "KeyringMode", Since: 235, Section: "Process",
-		How: "Gives the payload a session keyring of its own (private, shared) or berth's (inherit).",
+		How: "Gives the payload a session keyring of its own, with its user's keyring in it (shared) or not. With inherit too: that of whoever runs berth isn't the container's.",
 		set: setWord, word: func(s *Settings) *string { return &s.KeyringMode }, words: "inherit private shared"},
 	{Name: "UMask", Since: 0, Section: "Process",
 		How: "Sets the file mode creation mask.",
