@@ -25,24 +25,26 @@ func Load(ctx context.Context, path string, overrides config.Overrides, o Option
 	if len(wrong) == 0 {
 		return c, nil
 	}
-	err = Check(ctx, c, o)
 	var more config.Errors
-	if err != nil && !errors.As(err, &more) {
-		// Nothing can start on this host, but what the file says is still wrong or
-		// right. What the host lacks is no fault of the file's.
-		host, _ := LookAtHost(c, func() (int, error) { return 0, nil })
-		_, err = MakePlan(c, host, idpool.Block{Size: c.Users.Size}, Options{BestEffort: true})
-		errors.As(err, &more)
-	}
+	errors.As(Check(ctx, c, o), &more) // what the host lacks is no fault of the file's
 	wrong = append(wrong, more...)
 	wrong.Sort()
 	return nil, wrong
 }
 
 // Check tells whether a container could start on this host. It starts nothing
-// and takes no IDs.
+// and takes no IDs. Where nothing can start on the host, what is wrong with the
+// file comes first.
 func Check(ctx context.Context, c *config.Container, o Options) error {
 	_, err := plan(ctx, c, idpool.Block{Base: c.Users.Base, Size: c.Users.Size}, o)
+	var wrong config.Errors
+	if err == nil || errors.As(err, &wrong) {
+		return err
+	}
+	host, _ := LookAtHost(c, func() (int, error) { return 0, nil })
+	if _, inFile := MakePlan(c, host, idpool.Block{Size: c.Users.Size}, Options{BestEffort: true}); inFile != nil {
+		return inFile
+	}
 	return err
 }
 
