@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,8 +80,9 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 // libsystemd-shared-257.so or -257.9-1.fc42.so, or 0. It is there everywhere and
 // known long before the manager can be asked.
 func installedSystemd() int {
-	for _, pattern := range []string{"/usr/lib/systemd/libsystemd-shared-*.so", "/usr/lib/*/systemd/libsystemd-shared-*.so", "/usr/lib64/systemd/libsystemd-shared-*.so"} {
-		found, _ := filepath.Glob(pattern) // its one error is a bad pattern
+	triples := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"} // Debian's
+	for _, dir := range []string{triples[runtime.GOARCH] + "/systemd", "systemd", "../lib64/systemd"} {
+		found, _ := filepath.Glob(filepath.Join("/usr/lib", dir, "libsystemd-shared-*.so")) // its one error is a bad pattern
 		if len(found) != 1 {
 			continue
 		}

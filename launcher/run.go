@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"berth/config"
@@ -72,12 +73,14 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	go kernel.WarmUpMigration()
 	systemd := connect(ctx)
 	defer systemd.close()
+	lookAtHost := sync.OnceValues(func() (Host, error) { return LookAtHost(c, systemd.version) })
+	go lookAtHost()
 	name, err := claimName(c.Name)
 	if err != nil {
 		return ending{}, err
 	}
 	defer name.release()
-	host, err := LookAtHost(c, systemd.version)
+	host, err := lookAtHost()
 	if err != nil {
 		return ending{}, err
 	}
@@ -90,9 +93,6 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, err
 	}
-	if plan.Setup.Process.Filters, err = filters(plan.Filter); err != nil {
-		return ending{}, err
-	}
 	for _, warning := range plan.Warnings {
 		l.Warn(warning)
 	}
@@ -103,7 +103,7 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	// has to live as long as the container.
 	thread := newThread()
 	defer thread.stop()
-	s := &start{Launcher: l, container: c, plan: plan, systemd: systemd, claim: name, lease: lease}
+	s := &start{Launcher: l, container: c, plan: plan, systemd: systemd, claim: name, lease: lease, filters: loadFilters(plan.Filter)}
 	err = thread.do(func() error { return s.run(ctx) })
 	if err == nil {
 		err = s.publish()

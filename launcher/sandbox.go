@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/config"
 	"berth/internal/kernel"
@@ -170,6 +171,13 @@ func (d *draft) limits() []kernel.Rlimit {
 
 // filterCache is where compiled filters stay.
 const filterCache = "/var/cache/berth/filters"
+
+// loadFilters begins to do so. The function that it returns waits for them.
+func loadFilters(layers []seccomp.Layer) func() ([]kernel.Filter, error) {
+	load := sync.OnceValues(func() ([]kernel.Filter, error) { return filters(layers) })
+	go load()
+	return load
+}
 
 // filters compiles them, or takes them from the cache.
 func filters(layers []seccomp.Layer) ([]kernel.Filter, error) {

@@ -32,6 +32,7 @@ type start struct {
 	systemd   *connection
 	claim     *claim
 
+	filters func() ([]kernel.Filter, error) // waits for them
 	stage   *stage
 	streams *streams
 	// unlogged is why the output does not reach the journal. It is told once the
@@ -124,6 +125,10 @@ func (s *start) clone() error {
 	}
 	defer end.Close()
 	s.conn = conn
+	// They were loaded while the stage was made.
+	if s.plan.Setup.Process.Filters, err = s.filters(); err != nil {
+		return err
+	}
 	setup, err := s.plan.Setup.File()
 	if err != nil {
 		return err
@@ -132,7 +137,7 @@ func (s *start) clone() error {
 	maps := kernel.SysProcIDMap(s.plan.Users.Maps())
 	attr := &os.ProcAttr{
 		Dir:   "/",
-		Env:   []string{"GOGC=off"}, // it lives for a few milliseconds
+		Env:   []string{"GOGC=off", "GOMAXPROCS=1"}, // it lives for a few milliseconds
 		Files: append(s.streams.child[:], end, setup),
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: namespaces(s.plan),
@@ -153,7 +158,7 @@ func (s *start) clone() error {
 		}
 	}
 	err = s.plan.Setup.Process.Attributes.WithScheduling(func() (err error) {
-		s.child, err = os.StartProcess("/proc/self/exe", []string{nsinit.SetupName}, attr)
+		s.child, err = os.StartProcess("/proc/self/exe", s.plan.Setup.Args(), attr)
 		return err
 	})
 	if err != nil {

@@ -1,8 +1,12 @@
-// What Go can't do for itself, run before its runtime starts: join a user
-// namespace, which the kernel allows only to a process with a single thread,
-// and be a PID 1 of a few pages. For any other process this does nothing.
+// What Go can't do for itself, or not as early, run before its runtime starts: join
+// a user namespace, which the kernel allows only to a process with a single
+// thread, be a PID 1 of a few pages, and answer the launcher at once. For any other
+// process this does nothing.
 
 #define _GNU_SOURCE
+#include "enter.h"
+#include "message.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -15,13 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOCKET = 3, SETUP = 4, LEADER = 5 }; // the descriptors' places, as in conn.go
+enum { SETUP = 4, LEADER = 5 }; // the descriptors' places, as in conn.go
 
 static void fail(const char *step) {
 	dprintf(SOCKET, "{\"kind\":\"failed\",\"step\":\"%s\",\"error\":\"%s\",\"status\":125}", step, strerror(errno));
@@ -33,6 +38,28 @@ static void fail(const char *step) {
 static void closeFrom(unsigned first) {
 	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
 		fail("close_range");
+}
+
+int announce_error;
+
+// announce tells the launcher that the namespaces are there, and sends contexts of
+// the file systems that only a process in them can open. The launcher makes the
+// mounts while Go starts here. An error is left to Go, which ends in good order.
+static void announce(int slave, int n, char **types) {
+	int contexts[MAX_FILES];
+	// In another user namespace they are slaves by themselves.
+	if (slave && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		goto failed;
+	for (int i = 0; i < n; i++)
+		if ((contexts[i] = syscall(SYS_fsopen, types[i], 1 /* FSOPEN_CLOEXEC */)) < 0)
+			goto failed;
+	if (send_message("{\"kind\":\"ready\"}", contexts, n) < 0)
+		goto failed;
+	for (int i = 0; i < n; i++)
+		close(contexts[i]);
+	return;
+failed:
+	announce_error = errno;
 }
 
 // confine leaves this process the calls of reap's loop, and kills it at any other:
@@ -137,8 +164,8 @@ static void join(int namespaces, uid_t id) {
 }
 
 __attribute__((constructor)) static void enter(int argc, char **argv) {
-	if (argc == 1 && strcmp(argv[0], "berth-setup") == 0)
-		closeFrom(LEADER);
+	if (argc >= 2 && argc <= 2 + MAX_FILES && strcmp(argv[0], "berth-setup") == 0)
+		closeFrom(LEADER), announce(strcmp(argv[1], "slave") == 0, argc - 2, argv + 2);
 	else if (argc == 2 && strcmp(argv[0], "berth-init") == 0)
 		reap(atoi(argv[1]));
 	else if (argc == 2 && strcmp(argv[0], "berth-watch") == 0)

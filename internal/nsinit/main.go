@@ -2,6 +2,7 @@ package nsinit
 
 /*
 // enter.c runs before Go does.
+#include "enter.h"
 */
 import "C"
 
@@ -124,34 +125,14 @@ func start(conn *Conn, s Setup) error {
 
 // prepare does what can be done before there is a root, and waits for that.
 func prepare(conn *Conn, s Setup) (files []*os.File, trap bool, err error) {
-	if s.Slave {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-			return nil, false, fmt.Errorf("mount MS_SLAVE: %w", err)
-		}
-	}
-	if err := announce(conn, s.OpenFS); err != nil {
-		return nil, false, err
+	if C.announce_error != 0 {
+		return nil, false, fmt.Errorf("cannot open the container's file systems: %w", syscall.Errno(C.announce_error))
 	}
 	if err := isolate(s); err != nil {
 		return nil, false, err
 	}
 	m, files, err := conn.ReceiveKind(Go)
 	return files, m.Trap, err
-}
-
-// announce sends the file system contexts that only a process in these
-// namespaces can open.
-func announce(conn *Conn, types []string) error {
-	var contexts []*os.File
-	defer func() { CloseAll(contexts) }()
-	for _, t := range types {
-		fs, err := kernel.OpenFS(t)
-		if err != nil {
-			return err
-		}
-		contexts = append(contexts, fs)
-	}
-	return conn.Send(Message{Kind: Ready}, contexts...)
 }
 
 // isolate sets what belongs to the new namespaces themselves.

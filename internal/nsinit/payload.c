@@ -3,6 +3,7 @@
 // else is safe, and glibc's functions that change users change every thread.
 
 #define _GNU_SOURCE
+#include "message.h"
 #include "payload.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,7 +64,7 @@ static int set_user(const struct payload *p) {
 // follow_launcher has the kernel kill this process when the launcher ends, or
 // has ended: then it has let go of its end of the socket.
 static int follow_launcher(void) {
-	struct pollfd launcher = {.fd = LAUNCHER};
+	struct pollfd launcher = {.fd = SOCKET};
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&launcher, 1, 0) < 0)
 		return -1;
 	errno = ESRCH;
@@ -126,17 +126,7 @@ static int set_trap(const struct payload *p) {
 	int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->trap_flags, p->trap);
 	if (listener < 0)
 		return -1;
-	static char text[] = "{\"kind\":\"trapped\"}";
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec data = {text, sizeof text - 1};
-	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-	rights->cmsg_level = SOL_SOCKET, rights->cmsg_type = SCM_RIGHTS, rights->cmsg_len = CMSG_LEN(sizeof listener);
-	*(int *)CMSG_DATA(rights) = listener; // it closes at the exec
-	return sendmsg(LAUNCHER, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	return send_message("{\"kind\":\"trapped\"}", &listener, 1); // it closes at the exec
 }
 
 // default_signals undoes what Go's runtime and berth's caller have set.

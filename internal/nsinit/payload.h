@@ -6,8 +6,6 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-enum { LAUNCHER = 3 }; // the socket's descriptor, as in conn.go
-
 struct limit {
 	int resource;
 	struct rlimit value;

@@ -17,10 +17,10 @@ import (
 type Setup struct {
 	Root     string   `json:"root,omitempty"`     // path of the built root in the child's mount namespace
 	Scope    string   `json:"scope,omitempty"`    // the unit that systemd puts the container into
-	Slave    bool     `json:"slave,omitempty"`    // make its mounts slaves of the launcher's, as a user namespace does by itself
+	Slave    bool     `json:"-"`                  // make its mounts slaves of the launcher's, as a user namespace does by itself
 	Hostname string   `json:"hostname,omitempty"` // "" leaves it
 	Loopback bool     `json:"loopback,omitempty"` // bring "lo" up
-	OpenFS   []string `json:"open_fs,omitempty"`  // file system types to open a context of, see kernel.OpenFS
+	OpenFS   []string `json:"-"`                  // file system types to open a context of, see fsopen(2); at most 16
 	Process  Process  `json:"process"`
 }
 
@@ -39,6 +39,16 @@ type Process struct {
 	Limits     []kernel.Rlimit   `json:"limits"`
 	Filters    []kernel.Filter   `json:"filters,omitempty"` // the first is set first
 	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set last, where Go says so: its listener goes to the launcher
+}
+
+// Args are the arguments of the process that gets the setup: what is done before
+// Go starts in it, by enter.c.
+func (s Setup) Args() []string {
+	slave := ""
+	if s.Slave {
+		slave = "slave"
+	}
+	return append([]string{SetupName, slave}, s.OpenFS...)
 }
 
 // File puts the setup into a sealed memfd, for the child's descriptor 4.
