@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 
@@ -36,8 +35,7 @@ func (s *start) supervise(signals <-chan os.Signal, pending os.Signal) ending {
 	session.begin()
 	defer session.restore()
 	defer time.AfterFunc(settled, shrink).Stop()
-	registered := s.register()
-	defer registered()
+	defer s.register()()
 
 	forward := func(received os.Signal) {
 		// An init doesn't take these for what they mean elsewhere.
@@ -114,32 +112,52 @@ func shrink() {
 }
 
 // register tells systemd-machined, where it runs, without keeping anybody
-// waiting. The returned function waits until that has been said.
-func (s *start) register() (wait func()) {
-	var done sync.WaitGroup
-	done.Go(func() {
+// waiting. The returned function takes that back, and has to be called before the
+// name can be another's: machined stops the unit of a machine whose end it notices
+// by itself, and that would be the next container's by then.
+func (s *start) register() (unregister func()) {
+	registered := make(chan bool, 1)
+	go func() { registered <- s.registered() }()
+	return func() {
+		if !<-registered {
+			return
+		}
 		manager, err := s.systemd.get()
 		if err != nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), machinedTimeout)
 		defer cancel()
-		machine := units.Machine{
-			Name: s.plan.Name, Service: "berth", Class: "container", Leader: s.leader.PID, Root: s.plan.Root.Directory,
+		_ = manager.Unregister(ctx, s.plan.Name) // machined may have noticed the end, or be gone
+	}
+}
+
+// machinedTimeout is how long machined may take for an answer.
+const machinedTimeout = 10 * time.Second
+
+// registered registers the container, and tells whether it is.
+func (s *start) registered() bool {
+	manager, err := s.systemd.get()
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), machinedTimeout)
+	defer cancel()
+	machine := units.Machine{
+		Name: s.plan.Name, Service: "berth", Class: "container", Leader: s.leader.PID, Root: s.plan.Root.Directory,
+	}
+	// machined hears of the end of an earlier one of this name a little later.
+	for deadline := time.Now().Add(staleUnit); ; time.Sleep(20 * time.Millisecond) {
+		err = manager.Register(ctx, machine)
+		if !errors.Is(err, units.ErrMachineExists) || time.Now().After(deadline) || s.endsWithin(0) {
+			break
 		}
-		// machined hears of the end of an earlier one of this name a little later.
-		for deadline := time.Now().Add(staleUnit); ; time.Sleep(20 * time.Millisecond) {
-			err = manager.Register(ctx, machine)
-			if !errors.Is(err, units.ErrMachineExists) || time.Now().After(deadline) || s.endsWithin(0) {
-				break
-			}
-		}
-		// What ends at this moment can't be registered, and needs not be.
-		if err != nil && !errors.Is(err, units.ErrNoMachined) && !s.endsWithin(settled) {
-			s.Warn(err.Error())
-		}
-	})
-	return done.Wait
+	}
+	// What ends at this moment can't be registered, and needs not be.
+	if err != nil && !errors.Is(err, units.ErrNoMachined) && !s.endsWithin(settled) {
+		s.Warn(err.Error())
+	}
+	return err == nil
 }
 
 // endsWithin tells whether the container's PID 1 ends within a time, or has ended.
