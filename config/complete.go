@@ -14,6 +14,7 @@ func (c *Container) complete(d *document) {
 	c.Process.complete(d, c.Name)
 	c.Users.complete(d, c.Process)
 	completeMounts(d, c.Mounts)
+	c.MountGuard.complete(d, c.Users)
 	if c.Network.Mode == "" {
 		c.Network.Mode = "private"
 	}

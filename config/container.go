@@ -11,13 +11,14 @@ type Container struct {
 	// the file gives as a relative path begins with the file's directory.
 	Profile string
 
-	Root      Root
-	Process   Process
-	Users     Users
-	Mounts    []Mount
-	Resources []Setting // systemd.resource-control(5), in the order of the file
-	Sandbox   []Setting // systemd.exec(5), in the order of the file
-	Network   Network
+	Root       Root
+	Process    Process
+	Users      Users
+	Mounts     []Mount
+	Resources  []Setting // systemd.resource-control(5), in the order of the file
+	Sandbox    []Setting // systemd.exec(5), in the order of the file
+	MountGuard MountGuard
+	Network    Network
 
 	positions map[string]Position
 }

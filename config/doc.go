@@ -51,6 +51,11 @@
 //	[sandbox]                         # systemd.exec(5)
 //	ProtectHome = true
 //
+//	[mountguard]
+//	enabled = true                    # default: unless users.map is "host"
+//	immutable_remounts = "deny"       # deny, allow
+//	immutable_unmounts = "allow"      # allow, deny
+//
 //	[network]
 //	mode = "private"                  # private, host
 //
@@ -84,6 +89,6 @@
 // Nothing here looks at the host: whether a directory exists or a user is
 // known is found out at the start, and so is what a profile says and whether it
 // allows users.map = "host". Keys of the format that this version of berth does
-// not implement yet (root.image, root.oci, [mountguard], [service], other
-// networks) are refused, never ignored.
+// not implement yet (root.image, root.oci, [service], other networks) are
+// refused, never ignored.
 package config

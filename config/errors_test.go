@@ -32,9 +32,7 @@ func TestParseErrors(t *testing.T) {
 		{"root.image", "root.image = 'a.raw'\nroot.oci = 'a'", inLines(
 			"x.toml:2:6: root.image: not supported by this version of berth",
 			"x.toml:3:6: root.oci: not supported by this version of berth")},
-		{"the tables to come", "[mountguard]\n[service]\nRestart='no'", inLines(
-			"x.toml:2:2: mountguard: not supported by this version of berth",
-			"x.toml:3:2: service: not supported by this version of berth")},
+		{"the table to come", "[service]\nRestart='no'", "x.toml:2:2: service: not supported by this version of berth"},
 		{"networks to come", "network = {mode='veth', ports=[80], zone='a'}", inLines(
 			`x.toml:2:12: network.mode: "veth" is not supported by this version of berth`,
 			"x.toml:2:25: network.ports: not supported by this version of berth",
@@ -113,6 +111,19 @@ func TestParseErrors(t *testing.T) {
 		{"no root but no user", "users.map_root = false", "x.toml:2:7: users.map_root: cannot be false unless process.user names another user than root"},
 		{"no root but root", "users.map_root = false\nprocess.user = '0:5'", "x.toml:3:9: process.user: must be another user than root, since users.map_root is false"},
 		{"no root but an init", "users.map_root = false\nprocess.boot = true", "x.toml:2:7: users.map_root: must be true when boot is: init runs as root"},
+
+		// The guard of mounts.
+		{"mountguard as a value", "mountguard = false", "x.toml:2:1: mountguard: must be a table, not a boolean"},
+		{"enabled of the wrong type", "mountguard.enabled = 'yes'", "x.toml:2:12: mountguard.enabled: must be true or false, not a string"},
+		{"remounts of the wrong type", "mountguard.immutable_remounts = false", "x.toml:2:12: mountguard.immutable_remounts: must be a string, not a boolean"},
+		{"remounts unknown", "mountguard.immutable_remounts = 'no'", `x.toml:2:12: mountguard.immutable_remounts: must be "deny" or "allow", not "no"`},
+		{"unmounts unknown", "mountguard.immutable_unmounts = 'Deny'", `x.toml:2:12: mountguard.immutable_unmounts: must be "allow" or "deny", not "Deny"`},
+		{"an unknown key of the guard", "[mountguard]\nimmutable_umounts = 'deny'", `x.toml:3:1: mountguard.immutable_umounts: unknown key, did you mean "immutable_unmounts"?`},
+		{"a key of the guard elsewhere", "[root]\nimmutable_unmounts = 'deny'", "x.toml:3:1: root.immutable_unmounts: unknown key here, it belongs into [mountguard]"},
+		{"a guard without locks", "users.map = 'host'\n[mountguard]\nenabled = true\nimmutable_remounts = 'deny'\nimmutable_unmounts = 'deny'", inLines(
+			`x.toml:4:1: mountguard.enabled: cannot be true when users.map is "host": the kernel locks no mount without a user namespace`,
+			`x.toml:5:1: mountguard.immutable_remounts: cannot be "deny" when users.map is "host": the kernel locks no mount without a user namespace`,
+			`x.toml:6:1: mountguard.immutable_unmounts: cannot be "deny" when users.map is "host": the kernel locks no mount without a user namespace`)},
 
 		// Resources.
 		{"setting in lower case", "resources.memory_max = 1", "x.toml:2:11: resources.memory_max: unknown key: it holds settings of systemd, such as MemoryMax"},

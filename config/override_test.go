@@ -34,6 +34,7 @@ func TestOverrides(t *testing.T) {
 		{"a string with =", Overrides{Set: []string{"description=a=b"}}, func(c *Container) any { return c.Description }, "a=b"},
 		{"a number", Overrides{Set: []string{"users.size=1024"}}, func(c *Container) any { return c.Users.Size }, uint32(1024)},
 		{"a boolean", Overrides{Set: []string{"root.read_only=true"}}, func(c *Container) any { return c.Root.ReadOnly }, true},
+		{"a key of a table that is not there", Overrides{Set: []string{"mountguard.enabled=false", "mountguard.immutable_unmounts=deny"}}, func(c *Container) any { return c.MountGuard }, MountGuard{Remounts: Deny, Unmounts: Deny}},
 		{"a table", Overrides{Set: []string{"process.environment={A='b'}"}}, func(c *Container) any { return c.Process.Environment }, map[string]string{"A": "b"}},
 		{"a key in a table", Overrides{Set: []string{"process.environment.A=b"}}, func(c *Container) any { return c.Process.Environment }, map[string]string{"A": "b"}},
 		{"all mounts", Overrides{Set: []string{"mounts=[{type='tmpfs', target='/a'}]"}}, func(c *Container) any { return c.Mounts }, []Mount{{Type: "tmpfs", Target: "/a", Options: []string{"nosuid", "nodev"}}}},

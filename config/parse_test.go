@@ -69,6 +69,11 @@ NoNewPrivileges  = true
 UMask            = "0027"
 CapabilityBoundingSet = ""
 
+[mountguard]
+enabled            = false
+immutable_remounts = "allow"
+immutable_unmounts = "deny"
+
 [network]
 mode = "host"
 `
@@ -114,7 +119,8 @@ func TestParseWhole(t *testing.T) {
 			{"UMask", []string{"0027"}, Position{"web.toml", 58, 1}},
 			{"CapabilityBoundingSet", []string{""}, Position{"web.toml", 59, 1}},
 		},
-		Network: Network{Mode: "host"},
+		MountGuard: MountGuard{Remounts: Allow, Unmounts: Deny},
+		Network:    Network{Mode: "host"},
 	}
 	got, err := Parse("web.toml", []byte(whole), Overrides{})
 	if err != nil {
@@ -131,23 +137,25 @@ func TestParseDefaults(t *testing.T) {
 		{
 			"of the host's tree", "/etc/berth/hello.toml", `process.command = ["true"]`,
 			&Container{
-				Name:    "hello",
-				Profile: "default",
-				Root:    Root{Volatile: VolatileOverlay},
-				Process: Process{Command: []string{"true"}, WorkingDirectory: "/", Hostname: "hello", StopSignal: "SIGTERM"},
-				Users:   Users{Map: "auto", Size: 65536, MapRoot: true},
-				Network: Network{Mode: "private"},
+				Name:       "hello",
+				Profile:    "default",
+				Root:       Root{Volatile: VolatileOverlay},
+				Process:    Process{Command: []string{"true"}, WorkingDirectory: "/", Hostname: "hello", StopSignal: "SIGTERM"},
+				Users:      Users{Map: "auto", Size: 65536, MapRoot: true},
+				MountGuard: MountGuard{Enabled: true, Remounts: Deny, Unmounts: Allow},
+				Network:    Network{Mode: "private"},
 			},
 		},
 		{
 			"of a directory that boots", "x", "name='deb-'\nroot.directory='/srv/deb'\nprocess.boot=true",
 			&Container{
-				Name:    "deb-",
-				Profile: "system",
-				Root:    Root{Directory: "/srv/deb", Volatile: VolatileNo},
-				Process: Process{Boot: true, WorkingDirectory: "/", Hostname: "deb", StopSignal: "SIGRTMIN+3"},
-				Users:   Users{Map: "auto", Size: 65536, MapRoot: true},
-				Network: Network{Mode: "private"},
+				Name:       "deb-",
+				Profile:    "system",
+				Root:       Root{Directory: "/srv/deb", Volatile: VolatileNo},
+				Process:    Process{Boot: true, WorkingDirectory: "/", Hostname: "deb", StopSignal: "SIGRTMIN+3"},
+				Users:      Users{Map: "auto", Size: 65536, MapRoot: true},
+				MountGuard: MountGuard{Enabled: true, Remounts: Deny, Unmounts: Allow},
+				Network:    Network{Mode: "private"},
 			},
 		},
 		{
@@ -171,7 +179,20 @@ func TestParseDefaults(t *testing.T) {
 					{Type: "overlay", Lower: []string{"/c", "/d"}, Target: "/c", IDMap: "owner", Options: []string{"nosuid", "nodev"}},
 					{Type: "tmpfs", Target: "/e", Options: []string{"nosuid", "nodev"}},
 				},
-				Network: Network{Mode: "private"},
+				MountGuard: MountGuard{Enabled: true, Remounts: Deny, Unmounts: Allow},
+				Network:    Network{Mode: "private"},
+			},
+		},
+		{
+			"of the host's IDs", "x", "name='x'\nprocess.command=['a']\nusers.map='host'",
+			&Container{
+				Name:       "x",
+				Profile:    "default",
+				Root:       Root{Volatile: VolatileOverlay},
+				Process:    Process{Command: []string{"a"}, WorkingDirectory: "/", Hostname: "x", StopSignal: "SIGTERM"},
+				Users:      Users{Map: "host", MapRoot: true},
+				MountGuard: MountGuard{Remounts: Deny, Unmounts: Allow},
+				Network:    Network{Mode: "private"},
 			},
 		},
 	}
@@ -206,6 +227,7 @@ func TestParseAccepts(t *testing.T) {
 		{"no root inside", "process={command=['a'], user='65534'}\nusers.map_root=false"},
 		{"arguments for an init", "process={command=['--unit=rescue.target'], boot=true}"},
 		{"no block", "process={command=['a'], user=700000}\nusers.map='host'"},
+		{"no locks", "process.command=['a']\nusers.map='host'\nmountguard={enabled=false, immutable_remounts='allow', immutable_unmounts='allow'}"},
 		{"the last block", "process.command=['a']\nusers.map=1878982656"},
 		{"a target that only begins as /proc does", "process.command=['a']\nmounts=[{type='tmpfs', target='/process'}]"},
 		{"a path with dots in names", "process={command=['a'], working_directory='/a..b/...'}"},
@@ -277,7 +299,7 @@ func TestPos(t *testing.T) {
 		{"process.command[9]", "web.toml:11:1"},
 		{"process.environment", "web.toml:12:1"},
 		{"process.environment.PORT", "web.toml:12:35"},
-		{"process.extra", "web.toml:64:10"},
+		{"process.extra", "web.toml:69:10"},
 		{"mounts", "web.toml:25:3"},
 		{"mounts[0]", "web.toml:25:3"},
 		{"mounts[0].source", "web.toml:27:1"},
@@ -289,6 +311,7 @@ func TestPos(t *testing.T) {
 		{"resources.IPAddressAllow[1]", "web.toml:51:32"},
 		{"users.size", "-p users.size=2048"},
 		{"sandbox.ProtectSystem", "web.toml:54:2"},
+		{"mountguard.immutable_unmounts", "web.toml:64:1"},
 		{"service.Restart", "web.toml"},
 		{"", "web.toml"},
 	}

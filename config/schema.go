@@ -28,7 +28,7 @@ func containerFields(c *Container) fields {
 		{"mounts", each(&c.Mounts, mountFields)},
 		{"resources", settings(&c.Resources, "MemoryMax")},
 		{"sandbox", settings(&c.Sandbox, "ProtectSystem")},
-		{"mountguard", notYet},
+		{"mountguard", mountGuardFields(&c.MountGuard).decode},
 		{"network", networkFields(&c.Network).decode},
 		{"service", notYet},
 	}
@@ -78,6 +78,14 @@ func mountFields(m *Mount) fields {
 	}
 }
 
+func mountGuardFields(m *MountGuard) fields {
+	return fields{
+		{"enabled", boolean(&m.Enabled)},
+		{"immutable_remounts", choice(&m.Remounts, Deny, Allow)},
+		{"immutable_unmounts", choice(&m.Unmounts, Allow, Deny)},
+	}
+}
+
 func networkFields(n *Network) fields {
 	return fields{
 		{"mode", except(choice(&n.Mode, "private", "host"), "veth", "zone")},
@@ -101,12 +109,13 @@ type tables func() map[string]fields
 
 func containerTables() map[string]fields {
 	return map[string]fields{
-		"":           containerFields(new(Container)),
-		"[root]":     rootFields(new(Root)),
-		"[process]":  processFields(new(Process)),
-		"[users]":    usersFields(new(Users)),
-		"[[mounts]]": mountFields(new(Mount)),
-		"[network]":  networkFields(new(Network)),
+		"":             containerFields(new(Container)),
+		"[root]":       rootFields(new(Root)),
+		"[process]":    processFields(new(Process)),
+		"[users]":      usersFields(new(Users)),
+		"[[mounts]]":   mountFields(new(Mount)),
+		"[mountguard]": mountGuardFields(new(MountGuard)),
+		"[network]":    networkFields(new(Network)),
 	}
 }
 
