@@ -81,20 +81,22 @@ type numbered struct {
 	calls map[string]uint32
 }
 
-// readNumbers reads the numbers of ABIs out of calls.txt.
-func readNumbers(abis []abi) ([]numbered, error) {
+// readNumbers reads the numbers of ABIs out of calls.txt: of some calls, or with
+// none named of all.
+func readNumbers(abis []abi, some ...string) ([]numbered, error) {
 	tables := make([]numbered, len(abis))
 	columns := make([]int, len(abis))
 	for i, a := range abis {
 		tables[i] = numbered{a, map[string]uint32{}}
 	}
 	for line := range strings.Lines(callTable) {
-		fields := strings.Fields(line)
-		if fields[0] == "#" {
+		name, _, _ := strings.Cut(line, " ")
+		if name == "#" || name != "name" && len(some) > 0 && !slices.Contains(some, name) {
 			continue
 		}
+		fields := strings.Fields(line)
 		for i, a := range abis {
-			if fields[0] == "name" {
+			if name == "name" {
 				columns[i] = slices.Index(fields, a.name)
 				continue
 			}
@@ -106,7 +108,7 @@ func readNumbers(abis []abi) ([]numbered, error) {
 			if err != nil {
 				return nil, fmt.Errorf("internal error: calls.txt: %q: %w", line, err)
 			}
-			tables[i].calls[fields[0]] = uint32(nr) | a.bit
+			tables[i].calls[name] = uint32(nr) | a.bit
 		}
 	}
 	return tables, nil
