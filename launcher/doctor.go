@@ -109,9 +109,9 @@ func (d *doctor) needsRoot(err error) bool {
 
 // aside calls f on a thread that is thrown away after it.
 func aside(f func() error) error {
-	t := newThread()
-	defer t.stop()
-	return t.do(f)
+	t := kernel.NewThread()
+	defer t.Stop()
+	return t.Do(f)
 }
 
 // systemd looks at systemd and its services.

@@ -46,10 +46,10 @@ func (l *Launcher) Exec(ctx context.Context, name string, e Exec) (int, error) {
 	defer leader.Close()
 	x := &execution{Launcher: l, state: state, leader: leader, process: state.command(e)}
 	// The parent-death signal belongs to a thread.
-	thread := newThread()
-	defer thread.stop()
-	if err := thread.do(x.start); err != nil {
-		return 0, errors.Join(err, thread.do(x.abort))
+	thread := kernel.NewThread()
+	defer thread.Stop()
+	if err := thread.Do(x.start); err != nil {
+		return 0, errors.Join(err, thread.Do(x.abort))
 	}
 	return x.wait()
 }

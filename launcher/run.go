@@ -101,15 +101,15 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	}
 	// The mount namespace and the parent-death signal belong to a thread, which
 	// has to live as long as the container.
-	thread := newThread()
-	defer thread.stop()
+	thread := kernel.NewThread()
+	defer thread.Stop()
 	s := &start{Launcher: l, container: c, plan: plan, systemd: systemd, claim: name, lease: lease, filters: loadFilters(plan.Filter)}
-	err = thread.do(func() error { return s.run(ctx) })
+	err = thread.Do(func() error { return s.run(ctx) })
 	if err == nil {
 		err = s.publish()
 	}
 	if err != nil {
-		return ending{}, errors.Join(err, thread.do(s.abort))
+		return ending{}, errors.Join(err, thread.Do(s.abort))
 	}
 	end := s.supervise(signals, started())
 	if !end.reboot {

@@ -77,6 +77,17 @@ func EnterMountNS() error {
 	return nil
 }
 
+// JoinMountNS moves the calling thread, whose root and working directory are its
+// own (CLONE_FS), into another mount namespace. See setns(2).
+func JoinMountNS(ns *os.File) error {
+	err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS)
+	runtime.KeepAlive(ns)
+	if err != nil {
+		return fmt.Errorf("setns: %w", err)
+	}
+	return nil
+}
+
 // OpenFS begins the creation of a file system instance. What the instance takes
 // from its creator — the PID namespace of a procfs, the network namespace of a
 // sysfs, the IPC namespace of an mqueue, the user namespace that owns it — it
@@ -101,9 +112,16 @@ type Option struct {
 // source. It belongs to the calling
 // thread's mount namespace's user namespace. See fsconfig(2), fsmount(2).
 func MountFS(fs *os.File, name string, attrs int, options ...Option) (*os.File, error) {
+	if err := CreateFS(fs, append([]Option{{"source", name}}, options...)); err != nil {
+		return nil, err
+	}
+	return MakeMount(fs, attrs)
+}
+
+// CreateFS is the first half of MountFS: the instance with its options.
+func CreateFS(fs *os.File, options []Option) error {
 	defer runtime.KeepAlive(fs)
 	fd := int(fs.Fd())
-	options = append([]Option{{"source", name}}, options...)
 	for _, o := range options {
 		var err error
 		if o.Value == "" {
@@ -112,17 +130,22 @@ func MountFS(fs *os.File, name string, attrs int, options ...Option) (*os.File, 
 			err = unix.FsconfigSetString(fd, o.Key, o.Value)
 		}
 		if err != nil {
-			return nil, fsError(fs, fmt.Sprintf("fsconfig %s %s=%s", fs.Name(), o.Key, o.Value), err)
+			return fsError(fs, fmt.Sprintf("fsconfig %s %s=%s", fs.Name(), o.Key, o.Value), err)
 		}
 	}
 	if err := unix.FsconfigCreate(fd); err != nil {
-		return nil, fsError(fs, "fsconfig "+fs.Name()+" create", err)
+		return fsError(fs, "fsconfig "+fs.Name()+" create", err)
 	}
-	mnt, err := unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, attrs)
+	return nil
+}
+
+// MakeMount is the second half of MountFS: a detached mount of an instance.
+func MakeMount(fs *os.File, attrs int) (*os.File, error) {
+	mnt, err := unix.Fsmount(int(fs.Fd()), unix.FSMOUNT_CLOEXEC, attrs)
 	if err != nil {
 		return nil, fsError(fs, "fsmount "+fs.Name(), err)
 	}
-	return os.NewFile(uintptr(mnt), name), nil
+	return os.NewFile(uintptr(mnt), fs.Name()), nil
 }
 
 // NewFS is OpenFS and MountFS in one, for file systems that take nothing

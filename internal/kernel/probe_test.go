@@ -3,8 +3,8 @@ package kernel
 import (
 	"errors"
 	"os"
+	"reflect"
 	"runtime"
-	"slices"
 	"testing"
 
 	"berth/test/require"
@@ -136,20 +136,19 @@ func TestParseMountInfo(t *testing.T) {
 		ok         bool
 	}{
 		{"a plain line", "36 35 98:0 /mnt1 /mnt2 rw,noatime - ext3 /dev/root rw,errors=continue\n",
-			MountInfo{"98:0", "/mnt2", "ext3", []string{"rw", "errors=continue"}}, true},
+			MountInfo{36, 35, "98:0", "/mnt1", "/mnt2", []string{"rw", "noatime"}, "ext3", []string{"rw", "errors=continue"}}, true},
 		{"optional fields", "36 35 0:5 / /a rw shared:1 master:2 - tmpfs none rw\n",
-			MountInfo{"0:5", "/a", "tmpfs", []string{"rw"}}, true},
+			MountInfo{36, 35, "0:5", "/", "/a", []string{"rw"}, "tmpfs", []string{"rw"}}, true},
 		{"a blank and a backslash", `36 35 0:5 / /a\040b\134c rw - tmpfs none rw`,
-			MountInfo{"0:5", `/a b\c`, "tmpfs", []string{"rw"}}, true},
+			MountInfo{36, 35, "0:5", "/", `/a b\c`, []string{"rw"}, "tmpfs", []string{"rw"}}, true},
 		{"an empty source", "36 35 0:5 / /a rw - tmpfs  rw,size=1k\n",
-			MountInfo{"0:5", "/a", "tmpfs", []string{"rw", "size=1k"}}, true},
+			MountInfo{36, 35, "0:5", "/", "/a", []string{"rw"}, "tmpfs", []string{"rw", "size=1k"}}, true},
 		{"too short", "36 35 0:5 /\n", MountInfo{}, false},
 		{"nothing", "", MountInfo{}, false},
 	}
 	for _, test := range tests {
 		got, ok := parseMountInfo(test.line)
-		if ok != test.ok || got.Device != test.want.Device || got.Target != test.want.Target ||
-			got.Type != test.want.Type || !slices.Equal(got.Options, test.want.Options) {
+		if ok != test.ok || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: got %+v, %v", test.name, got, ok)
 		}
 	}
