@@ -46,7 +46,7 @@ func (d *draft) credentialMounts(list []Mount) []Mount {
 	}
 	m := Mount{
 		Target: d.credentialsDirectory(), Type: "tmpfs", Credentials: credentials,
-		Flags: []string{"ro", "nosuid", "nodev", "noexec", "nosymfollow"}, Setting: credentials[0].Setting, Lock: LockFlags,
+		Flags: []string{"ro", "nosuid", "nodev", "noexec", "nosymfollow"}, Setting: credentials[0].Setting,
 	}
 	d.keepAccess(m)
 	return append(list, m)

@@ -86,7 +86,7 @@ func (d *draft) showsHost() bool { return d.Root.Directory == "" && d.plan.Root.
 
 // emptyDirectory holds mount points.
 func emptyDirectory(target string) Mount {
-	return Mount{Target: target, Type: "tmpfs", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags,
+	return Mount{Target: target, Type: "tmpfs", Flags: []string{"nosuid", "nodev", "noexec"},
 		Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "64k"}}}
 }
 
@@ -94,7 +94,7 @@ func (d *draft) directoryMount(dir sandbox.Directory) Mount {
 	parent := directoryKinds[dir.Kind].parent
 	m := Mount{
 		Target: path.Join(parent, dir.Name), Type: "bind", Recursive: true,
-		Flags: []string{"nosuid", "nodev"}, Setting: dir.Kind + "Directory", Lock: LockFlags,
+		Flags: []string{"nosuid", "nodev"}, Setting: dir.Kind + "Directory",
 		Directory: &Directory{Kind: dir.Kind, Parent: parent, Name: dir.Name, Mode: dir.Mode, Symlinks: dir.Symlinks, Below: d.below(dir)},
 	}
 	if dir.ReadOnly || dir.Kind == "Configuration" {

@@ -74,14 +74,14 @@ func (d *doctor) seccomp() {
 		return err
 	})
 	if errors.Is(err, unix.EBUSY) {
-		d.row("seccomp notification", VerdictNo, "something around berth listens already, and a process can have one listener only")
+		d.row("seccomp notification", VerdictNo, "something around berth listens already, and a process can have one listener only: no mount guard, so that mountguard.enabled has to be false")
 		return
 	}
-	d.tried("seccomp notification", err, "nothing depends on it yet")
+	d.tried("seccomp notification", err, "no mount guard: mountguard.enabled has to be false")
 	if err != nil {
 		return
 	}
-	d.has("seccomp notification: add a descriptor", addFD, "Linux 5.9 has it; nothing depends on it yet")
+	d.has("seccomp notification: add a descriptor", addFD, "the mount guard can't hand a nested container its /proc and /sys: Linux 5.9 has it")
 	d.has("seccomp notification: synchronous wake-up", syncWakeUp, "Linux 6.6 has it; each notification costs a few times more without")
 }
 

@@ -23,6 +23,7 @@ type Host struct {
 	SystemdVersion int               //
 	MDWE           bool              // the kernel has PR_SET_MDWE, Linux 6.3
 	BPFLSM         bool              // RestrictFileSystems= can be enforced; false where it isn't given
+	NoNotify       string            // why a container's system calls can't be asked about; "" where they can, or no guard is wanted
 	Nodes          map[int][]int     // the CPUs of each NUMA node, where settings are about them
 	Controllers    []string          // cgroup v2 controllers that units can have
 	Sources        map[string]Source // what the file names on the host, by path
@@ -64,6 +65,9 @@ func LookAtHost(c *config.Container, version func() (int, error)) (Host, error) 
 		h.OSMounts, h.HiddenTargets = osMounts(), hiddenTargets()
 	}
 	h.MDWE = kernel.HasMDWE()
+	if c.MountGuard.Enabled {
+		h.NoNotify = cannotNotify()
+	}
 	h.BPFLSM = settings.RestrictFileSystems.Set && canRestrictFileSystems()
 	if slices.ContainsFunc(c.Sandbox, func(s config.Setting) bool { return s.Name == "NUMAMask" || s.Name == "CPUAffinity" }) {
 		if h.Nodes, err = kernel.NUMANodes(); err != nil {

@@ -19,11 +19,12 @@ type Root struct {
 	ReadOnly  bool     `json:"read_only"`         //
 	Hidden    []string `json:"hidden,omitempty"`  // what an overlay leaves out: glob patterns below Directory
 	Private   []string `json:"private,omitempty"` // the same, for those only that others may not read
+	Lock      Lock     `json:"lock"`              //
 }
 
-// Mount is one mount of the container. Each is propagated into the container by
-// itself: it can't weaken the flags, but may unmount it. What the plan's rules put
-// onto a mount comes along with it and stays in place as well.
+// Mount is one mount of the container. What the plan's rules put onto it comes
+// into the container along with it, and is locked in place and with its flags,
+// whatever its own lock is.
 type Mount struct {
 	Target    string          `json:"target"`
 	Type      string          `json:"type"`              // bind, tmpfs, overlay, usr, proc, sysfs, cgroup2, dev, devpts, mqueue, console
@@ -46,14 +47,6 @@ type Mount struct {
 	Credentials []Credential `json:"credentials,omitempty"` // what a tmpfs is filled with
 }
 
-// Lock is how the kernel holds a mount against the container's root.
-type Lock string
-
-const (
-	LockFlags Lock = "flags"           // its flags can't be weakened; it may be unmounted
-	LockPlace Lock = "flags and place" // nor can it be unmounted or moved
-)
-
 // MountIDs maps the IDs on disk to the host's IDs of the container.
 type MountIDs struct {
 	Map  string         `json:"map"` // identity or owner, as in the file
@@ -66,6 +59,7 @@ func (d *draft) root() {
 	given := d.Root
 	root := &d.plan.Root
 	root.Directory, root.ReadOnly = given.Directory, given.ReadOnly
+	root.Lock = d.rootLock()
 	hosts := given.Directory == ""
 	if hosts {
 		root.Directory = "/"
@@ -119,6 +113,9 @@ func (d *draft) mounts() {
 	list = d.sandboxMounts(list)
 	list = d.credentialMounts(d.directoryMounts(list))
 	slices.SortStableFunc(list, func(a, b Mount) int { return strings.Count(a.Target, "/") - strings.Count(b.Target, "/") })
+	for i, m := range list {
+		list[i].Lock = d.lock(m)
+	}
 	d.plan.Mounts = list
 }
 
@@ -126,25 +123,25 @@ func (d *draft) mounts() {
 func (d *draft) standardMounts() []Mount {
 	var list []Mount
 	if d.plan.Root.Type == "tmpfs" {
-		list = append(list, Mount{Target: "/usr", Type: "usr", Flags: []string{"ro", "nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+		list = append(list, Mount{Target: "/usr", Type: "usr", Flags: []string{"ro", "nodev"}, IDs: d.plan.identity()})
 	}
 	if d.plan.Root.Type == "overlay" && d.Root.Directory == "" {
 		for _, dir := range d.host.OSMounts {
-			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: below(dir, d.hidden()), Private: below(dir, privateOfHost), Flags: []string{"nodev"}, IDs: d.plan.identity(), Lock: LockFlags})
+			list = append(list, Mount{Target: dir, Type: "overlay", Lower: []string{dir}, Hidden: below(dir, d.hidden()), Private: below(dir, privateOfHost), Flags: []string{"nodev"}, IDs: d.plan.identity()})
 		}
 	}
 	tmpfs := func(target, mode, size string) Mount {
-		return Mount{Target: target, Type: "tmpfs", Flags: []string{"nosuid", "nodev"}, Lock: LockFlags,
+		return Mount{Target: target, Type: "tmpfs", Flags: []string{"nosuid", "nodev"},
 			Options: []kernel.Option{{Key: "mode", Value: mode}, {Key: "size", Value: size}}}
 	}
 	list = append(list,
-		Mount{Target: "/proc", Type: "proc", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags, Options: procOptions(d.decision.Proc)},
-		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Lock: LockFlags},
-		Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
-		Mount{Target: "/dev", Type: "dev", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "4m"}}},
-		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Lock: LockFlags, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: ttyGroup}}},
+		Mount{Target: "/proc", Type: "proc", Flags: []string{"nosuid", "nodev", "noexec"}, Options: procOptions(d.decision.Proc)},
+		Mount{Target: "/sys", Type: "sysfs", Flags: []string{"ro", "nosuid", "nodev", "noexec"}},
+		Mount{Target: "/sys/fs/cgroup", Type: "cgroup2", Flags: []string{"nosuid", "nodev", "noexec"}},
+		Mount{Target: "/dev", Type: "dev", Flags: []string{"nosuid", "noexec"}, Options: []kernel.Option{{Key: "mode", Value: "755"}, {Key: "size", Value: "4m"}}},
+		Mount{Target: "/dev/pts", Type: "devpts", Flags: []string{"nosuid", "noexec"}, Options: []kernel.Option{{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: ttyGroup}}},
 		tmpfs("/dev/shm", "1777", "10%"),
-		Mount{Target: "/dev/mqueue", Type: "mqueue", Flags: []string{"nosuid", "nodev", "noexec"}, Lock: LockFlags},
+		Mount{Target: "/dev/mqueue", Type: "mqueue", Flags: []string{"nosuid", "nodev", "noexec"}},
 		tmpfs("/run", "755", "20%"),
 		tmpfs("/tmp", "1777", "10%"),
 	)
@@ -152,10 +149,10 @@ func (d *draft) standardMounts() []Mount {
 		list = append(list, tmpfs("/var", "755", "25%"))
 	}
 	if d.hasConsole() {
-		list = append(list, Mount{Target: "/dev/console", Type: "console", File: true, Flags: []string{"nosuid", "noexec"}, Lock: LockFlags})
+		list = append(list, Mount{Target: "/dev/console", Type: "console", File: true, Flags: []string{"nosuid", "noexec"}})
 	}
 	if d.Container.Network.Mode == "host" && d.host.Sources[resolvConf].Err == "" {
-		list = append(list, Mount{Target: resolvConf, Type: "bind", Source: resolvConf, File: true, Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Optional: true, Lock: LockFlags})
+		list = append(list, Mount{Target: resolvConf, Type: "bind", Source: resolvConf, File: true, Flags: []string{"ro", "nosuid", "nodev", "noexec"}, Optional: true})
 	}
 	return list
 }
@@ -175,7 +172,7 @@ func (d *draft) hasConsole() bool {
 
 // mount converts one entry of [[mounts]].
 func (d *draft) mount(key string, m config.Mount) Mount {
-	out := Mount{Target: m.Target, Type: m.Type, Source: m.Source, Lower: m.Lower, Upper: m.Upper, Work: m.Work, Lock: LockFlags}
+	out := Mount{Target: m.Target, Type: m.Type, Source: m.Source, Lower: m.Lower, Upper: m.Upper, Work: m.Work}
 	if m.ReadOnly {
 		out.Flags = append(out.Flags, "ro")
 	}

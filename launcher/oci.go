@@ -163,6 +163,7 @@ func ociCapabilities(a kernel.Attributes, uid uint32) *specs.LinuxCapabilities {
 func (r *ociRender) root() *specs.Root {
 	root := r.Plan.Root
 	r.annotate(annotateRootIDs, r.identity())
+	r.annotations[annotateLock+"/"] = string(root.Lock)
 	if root.Type == "directory" {
 		return &specs.Root{Path: root.Directory, Readonly: root.ReadOnly || at(r.Rules, "/").access == sandbox.ReadOnly}
 	}
@@ -206,8 +207,8 @@ func (r *ociRender) linux() *specs.Linux {
 // to stay writable below, or not to be executed.
 func (r *ociRender) rule(linux *specs.Linux, rule sandbox.PathRule) {
 	isMount := slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Target == rule.Path })
-	if !isMount && (rule.Access == sandbox.Inaccessible || rule.Access == sandbox.ReadOnly) {
-		r.annotations[annotateLock+rule.Path] = string(LockPlace)
+	if !isMount && !r.Users.Host && (rule.Access == sandbox.Inaccessible || rule.Access == sandbox.ReadOnly) {
+		r.annotations[annotateLock+rule.Path] = string(LockBoth)
 	}
 	switch {
 	case rule.Path == "/" && rule.Access == sandbox.ReadOnly:

@@ -233,7 +233,9 @@ func TestOCIAnnotations(t *testing.T) {
 		"org.systemd.property.DevicePolicy": "'closed'",
 		"berth.user":                        "www-data",
 		"berth.stop-signal":                 "15",
-		"berth.lock:/proc":                  "flags",
+		"berth.lock:/":                      "flags and place",
+		"berth.lock:/proc":                  "flags and place",
+		"berth.lock:/tmp":                   "flags",
 		"berth.lock:/proc/kcore":            "flags and place",
 	} {
 		if got := spec.Annotations[key]; got != want {

@@ -10,6 +10,7 @@ import (
 	"berth/internal/fsguard"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
+	"berth/mountguard"
 	"berth/sandbox"
 	"berth/sandbox/seccomp"
 	"berth/units"
@@ -28,6 +29,8 @@ type Plan struct {
 	Rules       []sandbox.PathRule `json:"rules"`                  // what paths may be used for
 	Filter      []seccomp.Layer    `json:"filter"`                 // of system calls
 	FileSystems *fsguard.Rule      `json:"file_systems,omitempty"` // whose files may be opened; nil: all
+	Guard       mountguard.Policy  `json:"guard"`                  // of the initial mounts
+	Traps       []string           `json:"traps,omitempty"`        // the system calls that the guard is asked about; none: the filter denies them all, or it is off
 	Network     string             `json:"network"`
 	StopSignal  int                `json:"stop_signal"`
 	Log         Log                `json:"log"`
@@ -88,6 +91,7 @@ func MakePlan(c *config.Container, host Host, block idpool.Block, o Options) (*P
 	}
 	d := &draft{Container: c, host: host, options: o, plan: p}
 	d.sandbox()
+	d.guard()
 	d.unit()
 	d.root()
 	d.mounts()

@@ -39,7 +39,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 	t.limits()
 	t.section("Guard")
 	t.filter()
-	t.line("mount guard\tnone in this version")
+	t.guard()
 	t.warnings()
 	t.end()
 	return t.err
@@ -140,6 +140,7 @@ func (t *planText) root() {
 	}
 	t.line("directory", plain(t.Root.Directory))
 	t.line("read-only", yesNo(t.Root.ReadOnly))
+	t.line("locked", string(t.Root.Lock))
 	t.line("ID map", describeIDs(t.identity()))
 	t.row("left out", wrap(t.Root.Hidden))
 	t.row("left out unless anybody may read it", wrap(t.Root.Private))
@@ -243,6 +244,30 @@ func (t *planText) filter() {
 	for _, layer := range t.Filter {
 		t.line("filter", fmt.Sprintf("%s: %d rules, else %s", plain(layer.Name), len(layer.Rules), layer.Default))
 	}
+}
+
+// guard says what is kept of the initial mounts, and by looking at which calls.
+func (t *planText) guard() {
+	g := t.Guard
+	t.line("initial mounts", kept(g.Remounts, "keep read-only, nosuid, nodev and noexec", "may be remounted, but for what rules make of paths"))
+	t.line("", kept(g.Unmounts, "stay mounted", "may be unmounted, but for /, /proc, /sys and what rules make of paths"))
+	switch {
+	case t.Users.Host:
+		t.line("mount guard", "off: without a user namespace the kernel locks no mount")
+	case !g.Enabled:
+		t.line("mount guard", "off")
+	case len(t.Traps) == 0:
+		t.line("mount guard", "nothing to look at: the filter denies the calls")
+	default:
+		t.line("mount guard", "looks at "+wrap(t.Traps))
+	}
+}
+
+func kept(lifted bool, yes, no string) string {
+	if lifted {
+		return no
+	}
+	return yes
 }
 
 func (t *planText) process() {

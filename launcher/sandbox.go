@@ -112,7 +112,7 @@ func (d *draft) sandboxMounts(list []Mount) []Mount {
 
 func (d *draft) sandboxMount(m sandbox.Mount) Mount {
 	out := Mount{Target: m.Target, Type: m.Type, Source: m.Source, Flags: []string{"nosuid", "nodev"}, Setting: m.Setting,
-		Recursive: m.Recursive, Lock: LockFlags,
+		Recursive: m.Recursive,
 		// Without the directory there is nothing to put it on, and nothing to see.
 		Optional: m.Optional || m.Setting == "PrivateTmp"}
 	if m.ReadOnly {

@@ -45,7 +45,7 @@ var rules = []struct {
 		"what happened is told in the kernel's numbers: others know what they mean"},
 	{"berth/internal/nsinit", []string{"berth/internal/kernel"},
 		"the side inside is told what to do, and starts fast"},
-	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/sandbox/seccomp", "berth/learn", "berth/units", "berth/idpool", "berth/internal/fsguard", "berth/internal/kernel", "berth/internal/nsinit", "berth/internal/nearest", "berth/internal/trace", "berth/internal/unitfile"},
+	{"berth/launcher", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/sandbox/seccomp", "berth/learn", "berth/units", "berth/idpool", "berth/mountguard", "berth/internal/fsguard", "berth/internal/kernel", "berth/internal/nsinit", "berth/internal/nearest", "berth/internal/trace", "berth/internal/unitfile"},
 		"the trunk composes the leaves, and knows no command line"},
 	{"berth/cmd/berth", []string{"berth/config", "berth/profiles", "berth/sandbox", "berth/sandbox/exposure", "berth/learn", "berth/units", "berth/idpool", "berth/launcher", "berth/internal/nsinit", "berth/internal/nearest"},
 		"commands read arguments and print; package launcher acts"},

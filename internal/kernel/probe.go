@@ -262,6 +262,13 @@ func hasCall(err error) error {
 	return err
 }
 
+// HasFilter tells whether a filter of system calls holds for the calling thread.
+// See PR_GET_SECCOMP(2const).
+func HasFilter() bool {
+	mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
+	return err == nil && mode > 0
+}
+
 // HasMDWE tells whether a process can forbid itself memory that is written and
 // executed. See PR_GET_MDWE(2const), Linux 6.3.
 func HasMDWE() bool {
