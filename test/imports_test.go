@@ -31,6 +31,8 @@ var rules = []struct {
 		"filters of system calls have a use without the settings that ask for them"},
 	{"berth/learn", []string{"berth/sandbox/seccomp"},
 		"from a recording to settings: who recorded it, and who applies them, is elsewhere"},
+	{"berth/mountguard", []string{"berth/internal/kernel"},
+		"a policy, and the loop that asks it: who starts containers is elsewhere"},
 	{"berth/internal/structs", nil,
 		"where members are: who reads them, and what for, is elsewhere"},
 	{"berth/internal/fsguard", []string{"berth/internal/kernel", "berth/internal/structs"},
