@@ -120,8 +120,18 @@ func MountFS(fs *os.File, name string, attrs int, options ...Option) (*os.File, 
 
 // CreateFS is the first half of MountFS: the instance with its options.
 func CreateFS(fs *os.File, options []Option) error {
-	defer runtime.KeepAlive(fs)
+	if err := setOptions(fs, options); err != nil {
+		return err
+	}
+	if err := unix.FsconfigCreate(int(fs.Fd())); err != nil {
+		return fsError(fs, "fsconfig "+fs.Name()+" create", err)
+	}
+	return nil
+}
+
+func setOptions(fs *os.File, options []Option) error {
 	fd := int(fs.Fd())
+	defer runtime.KeepAlive(fs)
 	for _, o := range options {
 		var err error
 		if o.Value == "" {
@@ -133,9 +143,6 @@ func CreateFS(fs *os.File, options []Option) error {
 			return fsError(fs, fmt.Sprintf("fsconfig %s %s=%s", fs.Name(), o.Key, o.Value), err)
 		}
 	}
-	if err := unix.FsconfigCreate(fd); err != nil {
-		return fsError(fs, "fsconfig "+fs.Name()+" create", err)
-	}
 	return nil
 }
 
@@ -146,6 +153,21 @@ func MakeMount(fs *os.File, attrs int) (*os.File, error) {
 		return nil, fsError(fs, "fsmount "+fs.Name(), err)
 	}
 	return os.NewFile(uintptr(mnt), fs.Name()), nil
+}
+
+// ReconfigureFS changes options of an instance whose mount has been made from
+// this context. See fsconfig(2), FSCONFIG_CMD_RECONFIGURE.
+func ReconfigureFS(fs *os.File, options []Option) error {
+	if len(options) == 0 {
+		return nil
+	}
+	if err := setOptions(fs, options); err != nil {
+		return err
+	}
+	if err := unix.FsconfigReconfigure(int(fs.Fd())); err != nil {
+		return fsError(fs, "fsconfig "+fs.Name()+" reconfigure", err)
+	}
+	return nil
 }
 
 // NewFS is OpenFS and MountFS in one, for file systems that take nothing

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -9,11 +10,17 @@ import (
 // Thread is an OS thread of its own, for what the kernel keeps per thread. It
 // is never the process' first one, whose namespaces and credentials /proc/self
 // shows as the process'.
-type Thread struct{ work chan func() }
+type Thread struct {
+	work  chan func()
+	ended chan struct{}
+}
+
+// ErrThreadEnded: there is no thread any more to do it.
+var ErrThreadEnded = errors.New("its thread has ended")
 
 // NewThread starts one.
 func NewThread() *Thread {
-	t := &Thread{work: make(chan func())}
+	t := &Thread{work: make(chan func()), ended: make(chan struct{})}
 	go t.run()
 	return t
 }
@@ -30,21 +37,29 @@ func (t *Thread) run() {
 		runtime.UnlockOSThread()
 		return
 	}
-	for f := range t.work {
-		f()
+	for {
+		select {
+		case f := <-t.work:
+			f()
+		case <-t.ended:
+			return // still locked, so the thread ends with this goroutine
+		}
 	}
-	// Still locked, so the thread ends with this goroutine.
 }
 
 // Do runs f on the thread.
 func (t *Thread) Do(f func() error) error {
 	done := make(chan error)
-	t.work <- func() { done <- f() }
-	return <-done
+	select {
+	case t.work <- func() { done <- f() }:
+		return <-done
+	case <-t.ended:
+		return ErrThreadEnded
+	}
 }
 
 // Stop ends the thread.
-func (t *Thread) Stop() { close(t.work) }
+func (t *Thread) Stop() { close(t.ended) }
 
 // OnThread runs f on a thread of its own that ends afterwards, and waits for it.
 func OnThread(f func()) {
