@@ -68,6 +68,9 @@ func (s *State) command(e Exec) nsinit.Process {
 		p.Env = append(p.Env, "TERM="+e.Term)
 	}
 	p.Env = append(p.Env, e.Env...)
+	if !s.Guarded {
+		p.Trap = nil // nobody would listen
+	}
 	return p
 }
 
@@ -136,6 +139,11 @@ func (x *execution) join() error {
 	}
 	defer end.Close()
 	x.conn = conn
+	conn.OnTrap = func(listener *os.File) error {
+		defer listener.Close()
+		_, err := askGuard(x.state.Name, listener)
+		return err
+	}
 	setup, err := nsinit.Setup{Process: x.process}.File()
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"berth/internal/kernel"
+	"berth/mountguard"
 	"berth/units"
 )
 
@@ -135,7 +136,11 @@ type Inspection struct {
 	UIDMap     []IDMap           `json:"uid_map"`
 	GIDMap     []IDMap           `json:"gid_map"`
 	Mounts     []string          `json:"mounts"` // as in /proc/PID/mountinfo
+	Guard      []GuardCount      `json:"guard"`  // what mountguard has answered so far; null: nothing is asked of it
 }
+
+// GuardCount is how often a call had an end.
+type GuardCount = mountguard.Count
 
 // IDMap is a line of a user namespace's map.
 type IDMap = kernel.IDMap
@@ -195,7 +200,8 @@ func Inspect(ctx context.Context, name string) (*Inspection, error) {
 		return nil, cannot("inspect the container", err)
 	}
 	i.Mounts = strings.Split(strings.TrimSpace(string(mounts)), "\n")
-	return i, nil
+	i.Guard, err = guardCounts(state)
+	return i, err
 }
 
 func readIDMap(file string) ([]kernel.IDMap, error) {

@@ -96,14 +96,17 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	for _, warning := range plan.Warnings {
 		l.Warn(warning)
 	}
+	if plan.Setup.Process.Trap, err = guardTrap(plan); err != nil {
+		return ending{}, err
+	}
 	if l.observer != nil {
-		plan.Setup.Process.Trap = l.observer.trap()
+		plan.Setup.Record = l.observer.trap()
 	}
 	// The mount namespace and the parent-death signal belong to a thread, which
 	// has to live as long as the container.
 	thread := kernel.NewThread()
 	defer thread.Stop()
-	s := &start{Launcher: l, container: c, plan: plan, systemd: systemd, claim: name, lease: lease, filters: loadFilters(plan.Filter)}
+	s := &start{Launcher: l, thread: thread, container: c, plan: plan, systemd: systemd, claim: name, lease: lease, filters: loadFilters(plan.Filter)}
 	err = thread.Do(func() error { return s.run(ctx) })
 	if err == nil {
 		err = s.publish()
@@ -111,6 +114,7 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, errors.Join(err, thread.Do(s.abort))
 	}
+	defer s.stopGuard()
 	end := s.supervise(signals, started())
 	if !end.reboot {
 		if err := plan.forgetDirectories(); err != nil {

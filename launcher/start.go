@@ -17,6 +17,7 @@ import (
 	"berth/idpool"
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
+	"berth/mountguard"
 	"berth/units"
 
 	"github.com/coreos/go-systemd/v22/journal"
@@ -47,6 +48,10 @@ type start struct {
 	payload  *os.File        // pidfd
 	leader   ProcessID
 	stops    <-chan struct{} // systemd asks to stop
+	thread   *kernel.Thread  // that it runs on
+	guard    *mountguard.Guard
+	views    *views
+	server   *guardServer
 }
 
 // run carries the plan out, as one linear procedure. While systemd makes the
@@ -79,6 +84,7 @@ func (s *start) run(ctx context.Context) (err error) {
 		}
 	}()
 	s.startScope(context.WithoutCancel(ctx))
+	s.stage.child = s.child.Pid
 	if s.stage.userns, err = kernel.OpenNS(s.child.Pid, "user"); err != nil {
 		return err
 	}
@@ -112,7 +118,9 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.limitTasks(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	s.stage.close()
+	if s.guard == nil { // which needs it
+		s.stage.close()
+	}
 	return nil
 }
 
@@ -278,9 +286,9 @@ func (s *start) enterScope() error {
 	}
 	dir := filepath.Join(kernel.CgroupRoot, cgroup)
 	procs := filepath.Join(dir, "cgroup.procs")
-	trap := false
+	record := false
 	if s.observer != nil {
-		if trap, err = s.observer.observe(cgroup, s.child.Pid); err != nil {
+		if record, err = s.observer.observe(cgroup, s.child.Pid); err != nil {
 			return err
 		}
 		s.conn.OnTrap = s.observer.trapped
@@ -314,6 +322,12 @@ func (s *start) enterScope() error {
 	if err := s.stage.afterCgroup(); err != nil {
 		return err
 	}
+	if s.plan.guarded() && !record {
+		if err := s.startGuard(); err != nil {
+			return err
+		}
+		s.conn.OnTrap = s.guard.Add
+	}
 	file, err := os.OpenFile(procs, os.O_WRONLY, 0)
 	if err != nil {
 		return cannot("open the payload's cgroup", err)
@@ -329,7 +343,7 @@ func (s *start) enterScope() error {
 			defer t.slave.Close()
 		}
 	}
-	return s.conn.Send(nsinit.Message{Kind: nsinit.Go, Trap: trap}, files...)
+	return s.conn.Send(nsinit.Message{Kind: nsinit.Go, Record: record}, files...)
 }
 
 // leased are the locks on the container's IDs.
@@ -362,7 +376,7 @@ func (s *start) publish() error {
 	state := State{
 		Name: s.plan.Name, Description: s.plan.Description, Scope: s.plan.Unit.Scope, Users: s.plan.Users,
 		Root: s.plan.Root.Directory, Network: s.plan.Network, StopSignal: s.plan.StopSignal, Process: s.plan.Setup.Process,
-		Started: time.Now(),
+		Started: time.Now(), Guarded: s.guard != nil,
 	}
 	if state.Supervisor, err = identify(os.Getpid()); err != nil {
 		return cannot("identify the supervisor", err)
@@ -374,6 +388,11 @@ func (s *start) publish() error {
 		s.Warn("the container's output does not reach the journal: " + s.unlogged.Error())
 	}
 	s.logWarnings()
+	if s.guard != nil {
+		if s.server, err = serveGuard(s.claim.dir.Name(), s.guard); err != nil {
+			return err
+		}
+	}
 	if payload > 0 {
 		state.Payload, err = identify(payload)
 		if err != nil || kernel.SignalPidfd(s.payload, 0) != nil {
@@ -431,6 +450,7 @@ func (s *start) abort() error {
 	if s.streams != nil {
 		s.streams.closeAll()
 	}
+	s.stopGuard()
 	if s.stage != nil {
 		if s.payload == nil {
 			s.stage.undo.run()

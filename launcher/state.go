@@ -36,6 +36,7 @@ type State struct {
 	Supervisor  ProcessID       `json:"supervisor"`
 	Leader      ProcessID       `json:"leader"`  // PID 1 of the container
 	Payload     ProcessID       `json:"payload"` // the same, for a system container
+	Guarded     bool            `json:"guarded"` // mountguard listens to it
 	Started     time.Time       `json:"started"`
 	Plan        json.RawMessage `json:"plan"` // for people: Plan has more than can be read back
 
@@ -129,7 +130,7 @@ const (
 // clear removes what is in the directory. It opens nothing, so it works where
 // descriptors have run out.
 func (c *claim) clear() error {
-	for _, file := range []string{stateFile, draftFile} {
+	for _, file := range []string{stateFile, draftFile, guardSocket} {
 		err := os.Remove(filepath.Join(c.dir.Name(), file))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return cannot("clear the state directory", err)

@@ -68,8 +68,24 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 		}
 		line(key, "%s", printable(formatMount(mount)))
 	}
+	if i.Guarded {
+		line("Mountguard", "%s", formatCounts(i.Guard))
+	}
 	_, err := fmt.Fprint(w, b.String())
 	return err
+}
+
+// formatCounts prints what has become of system calls, "mount: 3 continued".
+func formatCounts(counts []launcher.GuardCount) string {
+	if len(counts) == 0 {
+		return "has not been asked yet"
+	}
+	done := map[string]string{"continue": "let through", "perform": "performed", "refuse": "refused"}
+	parts := make([]string, len(counts))
+	for i, c := range counts {
+		parts[i] = fmt.Sprintf("%s: %d %s", c.Call, c.Count, done[string(c.Action)])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // formatMaps prints ID maps as "0-65535 are 524288-589823 here".

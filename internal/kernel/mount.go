@@ -211,6 +211,20 @@ func IsMountRoot(dir *os.File) (bool, error) {
 	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
+// MountFlags returns which of MOUNT_ATTR_RDONLY, NOSUID, NODEV and NOEXEC hold
+// for a mount: by itself, or for read-only by its file system. See statfs(2), whose
+// flags have the same numbers.
+func MountFlags(mnt *os.File) (uint64, error) {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(int(mnt.Fd()), &st)
+	runtime.KeepAlive(mnt)
+	if err != nil {
+		return 0, fmt.Errorf("fstatfs %s: %w", mnt.Name(), err)
+	}
+	const flags = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	return uint64(st.Flags) & flags, nil
+}
+
 // IsReadOnly tells whether a mount or its file system can't be written.
 func IsReadOnly(mnt *os.File) (bool, error) {
 	var st unix.Statfs_t

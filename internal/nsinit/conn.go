@@ -49,7 +49,7 @@ type Message struct {
 	Step   string `json:"step,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Status int    `json:"status,omitempty"`
-	Trap   bool   `json:"trap,omitempty"` // Go: set Process.Trap
+	Record bool   `json:"record,omitempty"` // Go: Setup.Record takes the place of Process.Trap
 }
 
 // Conn carries messages and descriptors between launcher and child, in packets.

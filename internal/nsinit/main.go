@@ -77,7 +77,7 @@ func start(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
-	files, trap, err := prepare(conn, s)
+	files, record, err := prepare(conn, s)
 	if err != nil {
 		awaitScope(s.Scope)
 		return err
@@ -86,8 +86,8 @@ func start(conn *Conn, s Setup) error {
 	if err := dieWithLauncher(); err != nil {
 		return err
 	}
-	if !trap {
-		s.Process.Trap = nil
+	if record {
+		s.Process.Trap = s.Record
 	}
 	if len(files) == 0 {
 		return errors.New("internal error: no cgroup came with the go-ahead")
@@ -124,7 +124,7 @@ func start(conn *Conn, s Setup) error {
 }
 
 // prepare does what can be done before there is a root, and waits for that.
-func prepare(conn *Conn, s Setup) (files []*os.File, trap bool, err error) {
+func prepare(conn *Conn, s Setup) (files []*os.File, record bool, err error) {
 	if C.announce_error != 0 {
 		return nil, false, fmt.Errorf("cannot open the container's file systems: %w", syscall.Errno(C.announce_error))
 	}
@@ -132,7 +132,7 @@ func prepare(conn *Conn, s Setup) (files []*os.File, trap bool, err error) {
 		return nil, false, err
 	}
 	m, files, err := conn.ReceiveKind(Go)
-	return files, m.Trap, err
+	return files, m.Record, err
 }
 
 // isolate sets what belongs to the new namespaces themselves.
@@ -273,7 +273,6 @@ func execute(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
-	s.Process.Trap = nil
 	var terminal *os.File
 	if len(files) > 0 {
 		terminal = files[0]

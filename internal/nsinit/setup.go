@@ -22,6 +22,10 @@ type Setup struct {
 	Loopback bool     `json:"loopback,omitempty"` // bring "lo" up
 	OpenFS   []string `json:"-"`                  // file system types to open a context of, see fsopen(2); at most 16
 	Process  Process  `json:"process"`
+
+	// Record is another Trap. Whether it is that the launcher says with Go: there
+	// can be one listener only.
+	Record *kernel.Filter `json:"record,omitempty"`
 }
 
 // Process is the payload, or a command run beside it.
@@ -38,7 +42,7 @@ type Process struct {
 	Attributes kernel.Attributes `json:"attributes"`
 	Limits     []kernel.Rlimit   `json:"limits"`
 	Filters    []kernel.Filter   `json:"filters,omitempty"` // the first is set first
-	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set last, where Go says so: its listener goes to the launcher
+	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set last: its listener goes to the launcher
 }
 
 // Args are the arguments of the process that gets the setup: what is done before

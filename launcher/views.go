@@ -1,0 +1,181 @@
+package launcher
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+
+	"berth/internal/kernel"
+	"berth/internal/nsinit"
+	"berth/sandbox"
+
+	"golang.org/x/sys/unix"
+)
+
+// views makes a procfs or sysfs for containers within a container, out of what
+// the container's own is made of. It has its place in the stage: from there mounts
+// propagate into a mount namespace that the container's user namespace owns, in
+// which nothing runs. There the kernel locks them, and a copy of what it has
+// locked can be put into any namespace below.
+type views struct {
+	stage  *stage
+	thread *kernel.Thread // the stage's
+	relay  *os.File       // that mount namespace, once there is one
+	made   int
+}
+
+// Open opens a context for a namespace: see mountguard.Views.
+func (v *views) Open(fs string, ns *os.File) (context *os.File, err error) {
+	if fs == "proc" {
+		return nsinit.OpenFSIn(fs, ns)
+	}
+	kernel.OnThread(func() {
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = fmt.Errorf("setns: %w", err)
+			return
+		}
+		context, err = kernel.OpenFS(fs)
+	})
+	return context, err
+}
+
+// Mount makes the mount of a context: see mountguard.Views.
+func (v *views) Mount(fs string, context *os.File, attributes uint64) (mnt *os.File, err error) {
+	err = v.thread.Do(func() error {
+		mnt, err = v.mount(fs, context, attributes)
+		return err
+	})
+	return mnt, err
+}
+
+func (v *views) mount(fs string, context *os.File, attributes uint64) (*os.File, error) {
+	own, err := v.stage.plan.view(fs)
+	if err != nil {
+		return nil, err
+	}
+	var copied *os.File
+	err = v.stage.aside(func() error {
+		t, err := v.tree(own, context, attributes)
+		if err != nil {
+			return err
+		}
+		defer t.mnt.Close()
+		copied, err = v.pass(t.mnt)
+		return err
+	})
+	return copied, err
+}
+
+// view is the container's own mount of a type.
+func (p *Plan) view(fs string) (Mount, error) {
+	for _, m := range p.Mounts {
+		if m.Type == fs {
+			return m, nil
+		}
+	}
+	// It has been replaced by something else, and nothing says what to hide.
+	return Mount{}, fmt.Errorf("the container has no %s of its own: %w", fs, unix.EPERM)
+}
+
+// tree mounts a context as the container's own is, with its masks.
+func (v *views) tree(own Mount, context *os.File, attributes_ uint64) (*tree, error) {
+	mnt, err := kernel.MakeMount(context, int(attributes(own.Flags).Set|attributes_))
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{target: own.Target, mnt: mnt, base: own}
+	err = kernel.ReconfigureFS(context, v.stage.hostOptions(own.Options))
+	if err == nil && at(v.stage.rules, own.Target).access == sandbox.Inaccessible {
+		err = unix.EPERM
+	}
+	if err == nil {
+		_, err = v.stage.park(mnt)
+	}
+	if err == nil {
+		err = v.stage.applyRules(t)
+	}
+	if err != nil {
+		mnt.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// pass sends a tree through the relay, and returns the copy that comes out.
+func (v *views) pass(mnt *os.File) (*os.File, error) {
+	if v.relay == nil {
+		relay, err := nsinit.CopyMountNS(v.stage.userns)
+		if err != nil {
+			return nil, err
+		}
+		v.relay = relay
+	}
+	shared, err := kernel.OpenPath(sharedDir)
+	if err != nil {
+		return nil, err
+	}
+	defer shared.Close()
+	v.made++
+	name := "view-" + strconv.Itoa(v.made)
+	place := path.Join(sharedDir, name)
+	at, err := kernel.MkdirIn(shared, name)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(place)
+	defer at.Close()
+	if err := kernel.Attach(mnt, at); err != nil {
+		return nil, err
+	}
+	defer unix.Unmount(place, unix.MNT_DETACH)
+	var copied *os.File
+	kernel.OnThread(func() { copied, err = v.take(place) })
+	return copied, err
+}
+
+// take copies what has come into the relay.
+func (v *views) take(place string) (*os.File, error) {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return nil, fmt.Errorf("unshare CLONE_FS: %w", err)
+	}
+	if err := kernel.JoinMountNS(v.relay); err != nil {
+		return nil, err
+	}
+	from, err := kernel.OpenPath(place)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	return clone(from, unix.AT_RECURSIVE, kernel.Attr{})
+}
+
+// aside lets f use the private area as it likes, and clears up behind it.
+func (s *stage) aside(f func() error) error {
+	dir, name, err := s.place()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(name)
+	defer dir.Close()
+	private, err := s.smallTmpfs(dir)
+	if err != nil {
+		return err
+	}
+	defer unix.Unmount(name, unix.MNT_DETACH)
+	defer private.Close()
+	before, masksBefore := s.private, s.masks
+	s.private, s.masks = private, masks{}
+	defer func() {
+		s.masks.close()
+		s.private, s.masks = before, masksBefore
+	}()
+	return f()
+}
+
+// close lets go of the relay.
+func (v *views) close() {
+	if v.relay != nil {
+		v.relay.Close()
+	}
+}

@@ -1,0 +1,212 @@
+package mountguard
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"berth/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// situation is what a call meets, with what its paths lead to.
+type situation struct {
+	Situation
+	target, source kernel.FD
+	context        *os.File
+}
+
+func (s situation) close() {
+	s.target.Close()
+	s.source.Close()
+}
+
+// resolver follows a path of a call's as its caller would.
+type resolver interface {
+	// resolve returns a descriptor of what a path leads to, errSlow if that would
+	// take waiting, or the errno with which the kernel will refuse the call too.
+	resolve(p Path) (kernel.FD, error)
+}
+
+// errSlow: another resolver has to do it.
+var errSlow = errors.New("this may take time")
+
+// look finds out what the policy has to know about a call.
+func (r *request) look(by resolver) (s situation, err error) {
+	s.target, s.source = kernel.NoFD, kernel.NoFD
+	if needsOwn(r.call.Operation) {
+		ns, err := r.task.Namespace("mnt")
+		if err != nil {
+			return s, err
+		}
+		s.Own = ns == r.own
+	}
+	switch r.call.Operation {
+	case Unmount, Remount, Reconfigure, SetAttr, CloneAttr:
+		s.target, s.Target, err = r.place(by, r.call.Target)
+	case Move:
+		if !s.Own {
+			return s, nil
+		}
+		if s.source, s.Source, err = r.place(by, r.call.Source); err != nil {
+			return s, err
+		}
+		s.target, s.Target, err = r.place(by, r.call.Target)
+	case MakeMount:
+		s.context, err = r.contexts.find(r.task, r.call.FD)
+		s.Context = s.context != nil
+	}
+	return s, err
+}
+
+func needsOwn(o Operation) bool { return o == Move || o == Pivot || o == Reconfigure }
+
+// place finds out what mount a path leads to; none where the kernel will not
+// find anything either.
+func (r *request) place(by resolver, p Path) (kernel.FD, *Place, error) {
+	fd, err := by.resolve(p)
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return kernel.NoFD, nil, nil
+	}
+	if err != nil {
+		return kernel.NoFD, nil, err
+	}
+	at, err := r.mountOf(fd)
+	if err != nil {
+		fd.Close()
+		return kernel.NoFD, nil, err
+	}
+	return fd, at, nil
+}
+
+// mountOf tells what mount a descriptor is on. Only of what may be a copy of an
+// initial mount more is asked than its ID.
+func (r *request) mountOf(fd kernel.FD) (*Place, error) {
+	id, top, device, err := kernel.FileMount(fd, r.unique)
+	if err != nil {
+		return nil, fmt.Errorf("statx: %w", err)
+	}
+	at := &Place{Mount: Mount{ID: id, Device: device}, Top: top}
+	t := r.table.Load()
+	initial, known := t.mount(id)
+	switch {
+	case known && (r.unique || initial.Device == device):
+		at.Mount = initial
+		return at, nil
+	case !known && !t.Copies(device):
+		return at, nil
+	case r.unique:
+		return at, r.stat(at)
+	}
+	return at, r.search(at)
+}
+
+// mount returns an initial mount by its ID.
+func (t *Table) mount(id uint64) (Mount, bool) {
+	if i := t.byID[id]; i != nil {
+		return i.Mount, true
+	}
+	return Mount{}, false
+}
+
+// stat asks for a mount in the caller's namespace. What isn't there is a
+// detached one, or another namespace's: nothing that stays in place.
+func (r *request) stat(at *Place) error {
+	ns, err := r.task.OpenNS("mnt")
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	namespace, err := kernel.MountNamespaceID(ns)
+	if err != nil {
+		return err
+	}
+	st, err := kernel.StatMount(namespace, at.ID)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at.Parent, at.Device, at.Root = st.Parent, st.Device, st.Root
+	if st, err := kernel.StatMount(namespace, st.Parent); err == nil {
+		at.On = &Mount{ID: st.ID, Parent: st.Parent, Device: st.Device, Root: st.Root}
+	}
+	return nil
+}
+
+// search is stat for kernels without statmount(2).
+func (r *request) search(at *Place) error {
+	mounts, err := kernel.MountsOf(r.task.TID)
+	if err != nil {
+		return err
+	}
+	found := map[uint64]Mount{}
+	for _, m := range mounts {
+		found[m.ID] = Mount{ID: m.ID, Parent: m.Parent, Device: m.Number(), Root: m.Root}
+	}
+	m, ok := found[at.ID]
+	if !ok {
+		return nil
+	}
+	at.Mount = m
+	if parent, ok := found[m.Parent]; ok {
+		at.On = &parent
+	}
+	return nil
+}
+
+// base opens what a path begins at.
+func (r *request) base(p Path) (kernel.FD, error) {
+	switch {
+	case strings.HasPrefix(p.Name, "/"):
+		return r.task.Open("root")
+	case p.Dir == unix.AT_FDCWD:
+		return r.task.Open("cwd")
+	case p.Dir < 0:
+		return kernel.NoFD, unix.EBADF
+	}
+	fd, err := r.task.Open("fd/" + strconv.Itoa(int(p.Dir)))
+	if err == unix.ENOENT {
+		err = unix.EBADF
+	}
+	return fd, err
+}
+
+// cached follows paths as far as that takes no waiting. It passes on what leads
+// out of where a path begins, since it stays in the host's root directory.
+type cached struct{ *request }
+
+func (c cached) resolve(p Path) (kernel.FD, error) {
+	if p.Name == "" && !p.Empty {
+		return kernel.NoFD, unix.ENOENT
+	}
+	base, err := c.base(p)
+	if err != nil || p.Name == "" {
+		return base, err
+	}
+	defer base.Close()
+	within := uint64(unix.RESOLVE_BENEATH)
+	if p.Name[0] == '/' {
+		within = unix.RESOLVE_IN_ROOT
+	}
+	fd, err := kernel.Resolve(base, p.Name, p.flags(), within|kernel.ResolveCached|unix.RESOLVE_NO_MAGICLINKS)
+	switch {
+	case err == unix.EAGAIN || err == unix.EXDEV || err == unix.ELOOP:
+		return kernel.NoFD, errSlow
+	case err == unix.ENOENT && hasSelf(p.Name):
+		return kernel.NoFD, errSlow // it isn't in the container's /proc
+	}
+	return fd, err
+}
+
+func (p Path) flags() int {
+	if p.NoFollow {
+		return unix.O_NOFOLLOW
+	}
+	return 0
+}
