@@ -58,7 +58,7 @@ func (d *draft) directoryMounts(list []Mount) []Mount {
 	for _, dir := range d.settings.Directories {
 		if d.outer(dir) != nil {
 			if dir.ReadOnly {
-				d.keepAccess(Mount{Target: path.Join(directoryKinds[dir.Kind].parent, dir.Name), Flags: []string{"ro"}})
+				d.keepAccess(Mount{Target: path.Join(directoryKinds[dir.Kind].parent, dir.Name), Flags: []string{"ro"}, Setting: dir.Kind + "Directory"})
 			}
 			continue
 		}

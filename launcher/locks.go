@@ -68,19 +68,24 @@ func (d *draft) guard() {
 }
 
 // lock decides how a mount is held. /proc and /sys stay whatever the file says:
-// what hides parts of them has to. A mount of a setting has the flags that the
-// setting promises.
+// what hides parts of them has to. Of the others the flags stay where a setting
+// has promised them, and where they keep the host's own files as they are.
 func (d *draft) lock(m Mount) Lock {
 	if d.plan.Users.Host {
 		return LockNone
 	}
 	p, kernels := d.plan.Guard, m.Type == "proc" || m.Type == "sysfs"
-	return locked(kernels || m.Setting != "" || !p.Remounts, kernels || !p.Unmounts)
+	hosts := m.Type == "usr" || m.Type == "bind" && m.Source == resolvConf
+	return locked(kernels || hosts || m.Setting != "" || !p.Remounts, kernels || !p.Unmounts)
 }
 
-// rootLock is the lock of "/", which nobody can unmount.
+// rootLock is the lock of "/", which nobody can unmount. What volatile = "state"
+// makes read-only was not asked for by read_only.
 func (d *draft) rootLock() Lock {
-	return locked(!d.plan.Guard.Remounts, !d.plan.Users.Host)
+	if d.plan.Users.Host {
+		return LockNone
+	}
+	return locked(!d.plan.Guard.Remounts || d.Root.Volatile == config.VolatileState, true)
 }
 
 // cannotNotify says why nobody could be asked about a container's system calls.

@@ -123,7 +123,7 @@ func TestPlanWithoutNotifications(t *testing.T) {
 
 func TestPlanTextOfGuard(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
-		{"", "looks at mount umount2"},
+		{"", "looks at fsmount fsopen"},
 		{"mountguard.enabled=false", "mount guard     off\n"},
 		{"users.map='host'", "off: without a user namespace the kernel locks no mount\n"},
 		{"sandbox.SystemCallFilter='~@mount open_tree_attr'", "nothing to look at: the filter denies the calls\n"},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"berth/internal/kernel"
 
@@ -20,39 +19,45 @@ func (s *stage) makeRoot() error {
 		return err
 	}
 	s.source = dir
-	if s.root, err = s.detachedRoot(dir); err != nil {
+	// Device nodes on disk are nobody's business in a container: /dev is new.
+	flags := []string{"nodev"}
+	lifts := s.plan.lifts(root.Lock)
+	if lifts {
+		flags = nil
+	}
+	if s.root, err = s.detachedRoot(dir, flags); err != nil {
 		return fmt.Errorf("cannot use %q as the root: %w", root.Directory, err)
 	}
-	t := &tree{target: "/", mnt: s.root, sealed: root.ReadOnly && root.Type == "directory"}
+	t := &tree{target: "/", mnt: s.root, fixed: true, sealed: root.ReadOnly && root.Type == "directory"}
 	if root.ReadOnly {
 		t.base.Flags = []string{"ro"}
 	}
 	s.trees = append(s.trees, t)
-	return nil
+	if lifts {
+		t.own, err = missing(s.root, attributes(append(t.base.Flags, "nodev")).Set)
+	}
+	return err
 }
 
-// attachRoot restricts the root and puts it where it propagates.
-func (s *stage) attachRoot(t *tree) error {
+// restrictRoot makes of the root what the plan says, and parks it.
+func (s *stage) restrictRoot(t *tree) error {
 	if s.plan.Root.ReadOnly {
+		t.sealed = true
+	}
+	if s.plan.Root.ReadOnly && t.own == 0 {
 		if err := kernel.SetAttr(s.root, kernel.Attr{Set: unix.MOUNT_ATTR_RDONLY}); err != nil {
 			return err
 		}
 	}
-	if err := s.applyRules(t); err != nil {
+	if _, err := s.park(s.root); err != nil {
 		return err
 	}
-	at, err := kernel.MkdirIn(s.private, strings.TrimPrefix(stageRoot, stageDir))
-	if err != nil {
-		return err
-	}
-	defer at.Close()
-	return kernel.Attach(s.root, at)
+	t.attached = true
+	return s.applyRules(t)
 }
 
-// detachedRoot makes the root mount. Device nodes on disk are nobody's business
-// in a container: /dev is new.
-func (s *stage) detachedRoot(dir *os.File) (*os.File, error) {
-	flags := []string{"nodev"}
+// detachedRoot makes the root mount.
+func (s *stage) detachedRoot(dir *os.File, flags []string) (*os.File, error) {
 	switch root := s.plan.Root; root.Type {
 	case "directory":
 		a := attributes(flags)

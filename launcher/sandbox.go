@@ -139,7 +139,7 @@ func (d *draft) sandboxMount(m sandbox.Mount) Mount {
 // holds for the path that it is mounted on.
 func (d *draft) keepAccess(m Mount) {
 	access := sandbox.ReadWrite
-	if slices.Contains(m.Flags, "ro") {
+	if slices.Contains(m.Flags, "ro") && !d.plan.lifts(d.lock(m)) { // else it is for the mount alone to say
 		access = sandbox.ReadOnly
 	}
 	d.plan.Rules = append(d.plan.Rules, sandbox.PathRule{Path: m.Target, Access: access, Optional: true})

@@ -21,6 +21,11 @@ type tree struct {
 	mnt    *os.File // nil: not made yet
 	sealed bool     // nothing may be made in it
 	base   Mount
+	on     *tree  // that it is mounted on; nil: it is the root's
+	fixed  bool   // it comes into the container as part of the root's
+	own    uint64 // flags that it gets in the container, where they can be taken from it again
+
+	attached bool
 
 	unruled *os.File // a copy of it without what rules say, where something needs it
 }
@@ -127,7 +132,7 @@ func (s *stage) applyRules(t *tree) error {
 	if !dir {
 		list = nil
 	}
-	if len(list) > 0 {
+	if len(list) > 0 && !t.attached {
 		if _, err := s.park(t.mnt); err != nil {
 			return err
 		}
@@ -218,6 +223,7 @@ func (s *stage) coverOf(t *tree, target *os.File, name string, c cover) (*os.Fil
 		return clone(mask, 0, attributes([]string{"ro", "nosuid", "noexec"}))
 	}
 	a := attributesOf(c.use)
+	a.Set |= t.own
 	if slices.Contains(t.base.Flags, "ro") { // which a tmpfs becomes by its rule only
 		a.Set |= unix.MOUNT_ATTR_RDONLY
 	}
