@@ -111,7 +111,8 @@ func (s *start) loosen(list []mountguard.Initial, t *tree) {
 		if list[i].Path != t.target {
 			continue
 		}
-		list[i].Fixed = t.base.Lock == LockPlace || t.target == "/"
+		list[i].Fixed = t.fixed
+		list[i].Locked &^= mountguard.Attr(t.own) // in the bits of MOUNT_ATTR_*, both
 		return
 	}
 }
