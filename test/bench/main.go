@@ -21,8 +21,15 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 40, "starts of each")
 	root := flag.String("root", "/opt/debian", "root of the containers, not written to")
+	calls := flag.Bool("calls", false, "time mount calls, in a container")
 	flag.Parse()
-	if err := run(*rounds, *root); err != nil {
+	err := error(nil)
+	if *calls {
+		err = benchCalls()
+	} else {
+		err = run(*rounds, *root)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -70,7 +77,15 @@ func run(rounds int, root string) error {
 		return err
 	}
 	printTable("no container", quick)
-	return printMemory(files.sleeper)
+	if err := benchGuard(dir, root); err != nil {
+		return err
+	}
+	for _, file := range []string{files.sleeper, files.guarded} {
+		if err := printMemory(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // contender is a command and how long its runs took.
@@ -84,6 +99,7 @@ type contender struct {
 type files struct {
 	berth   string // TOML that runs /bin/true
 	sleeper string // TOML that runs until it is stopped
+	guarded string // the same, with profile system, whose mount calls are guarded
 	bundle  string // OCI bundle that runs /bin/true
 
 	strict, unfiltered string // TOML that runs /bin/true with profile strict, and without the profile's filters
@@ -131,6 +147,7 @@ func prepare(dir, root string) (files, error) {
 	f := files{
 		berth:   filepath.Join(dir, "bench.toml"),
 		sleeper: filepath.Join(dir, "sleeper.toml"),
+		guarded: filepath.Join(dir, "guarded-sleeper.toml"),
 		bundle:  filepath.Join(dir, "bundle"),
 
 		strict:     filepath.Join(dir, "strict.toml"),
@@ -140,7 +157,11 @@ func prepare(dir, root string) (files, error) {
 	if err := os.WriteFile(f.berth, fmt.Appendf(nil, description, root, `"/bin/true"`), 0o644); err != nil {
 		return f, err
 	}
-	if err := os.WriteFile(f.sleeper, fmt.Appendf(nil, description, root, `"/bin/sleep", "1000"`), 0o644); err != nil {
+	sleeper := fmt.Appendf(nil, description, root, `"/bin/sleep", "1000"`)
+	if err := os.WriteFile(f.sleeper, sleeper, 0o644); err != nil {
+		return f, err
+	}
+	if err := os.WriteFile(f.guarded, append([]byte("profile = \"system\"\n"), sleeper...), 0o644); err != nil {
 		return f, err
 	}
 	strict := fmt.Appendf([]byte("profile = \"strict\"\n"), description, root, `"/bin/true"`)

@@ -85,7 +85,8 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // printMemory starts a container and weighs the processes of berth that stay
 // while it runs.
 func printMemory(file string) error {
-	const scope = "berth-sleeper.scope"
+	name := strings.TrimSuffix(filepath.Base(file), ".toml")
+	scope := "berth-" + name + ".scope"
 	container := exec.Command("berth", "run", file)
 	if err := container.Start(); err != nil {
 		return err
@@ -100,7 +101,7 @@ func printMemory(file string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("PSS of the supervisor: %.1f MB\n", float64(kibibytes)*1024/1e6)
+	fmt.Printf("PSS of the supervisor of %s: %.1f MB\n", name, float64(kibibytes)*1024/1e6)
 	return nil
 }
 
