@@ -50,7 +50,7 @@ func (s *stage) alone(make func(dir *os.File, name string, mode uint32) (*os.Fil
 		return nil, err
 	}
 	defer mnt.Close()
-	if _, err := s.park(mnt); err != nil {
+	if _, err := s.parkIn(s.private, mnt); err != nil {
 		return nil, err
 	}
 	return make(mnt, "mask", mode)
@@ -63,7 +63,7 @@ func (s *stage) emptyDir() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.park(mnt) // a clone needs an attached origin before Linux 6.15
+	_, err = s.parkIn(s.private, mnt) // a clone needs an attached origin before Linux 6.15
 	return mnt, err
 }
 

@@ -42,6 +42,7 @@ type stage struct {
 	shared             bool                // the root has been put where it propagates
 	rules              []sandbox.PathRule  // the plan's, with canonical paths
 	missing            map[string]bool     // those of rules for which there is nothing, unless below another mount
+	area               *os.File            // where mounts are parked: private, but while a view is made
 	masks              masks               //
 	maps               map[string]*os.File // user namespaces for ID maps
 	made               int                 // names in private
@@ -62,6 +63,7 @@ func newStage(p *Plan) (*stage, error) {
 	if s.private, err = s.smallTmpfs(at); err != nil {
 		return nil, err
 	}
+	s.area = s.private
 	// A recursive bind of /run must not take the stage along.
 	if err := kernel.SetAttr(s.private, kernel.Attr{Propagation: unix.MS_UNBINDABLE}); err != nil {
 		return nil, err
@@ -144,18 +146,20 @@ func (s *stage) owner() kernel.Owner {
 	return kernel.Owner{UID: int(s.plan.Users.Base), GID: int(s.plan.Users.Base)}
 }
 
-// place makes a new directory of the private tmpfs, for a mount that has to
-// be attached somewhere but is not, or not yet, the container's.
-func (s *stage) place() (*os.File, string, error) {
+// place makes a new directory in an area, the private tmpfs or one on it, for a
+// mount that has to be attached somewhere but is not, or not yet, the container's.
+func (s *stage) place(area *os.File) (*os.File, string, error) {
 	s.made++
 	name := strconv.Itoa(s.made)
-	dir, err := kernel.MkdirIn(s.private, name)
+	dir, err := kernel.MkdirIn(area, name)
 	return dir, path.Join(stageDir, name), err
 }
 
-// park attaches a mount to a new place and returns its path.
-func (s *stage) park(mnt *os.File) (string, error) {
-	at, name, err := s.place()
+// park attaches a mount to a new place, and returns its path in the private tmpfs.
+func (s *stage) park(mnt *os.File) (string, error) { return s.parkIn(s.area, mnt) }
+
+func (s *stage) parkIn(area, mnt *os.File) (string, error) {
+	at, name, err := s.place(area)
 	if err != nil {
 		return "", err
 	}

@@ -196,7 +196,8 @@ func (s *stage) targets() []string {
 func (s *stage) cover(t *tree, c cover) error {
 	name := strings.TrimPrefix(c.path[len(t.target):], "/")
 	target, err := kernel.OpenPlain(t.mnt, name)
-	if innermost, _ := s.treeOf(c.path); err != nil && (innermost != t || s.missing[c.path]) {
+	nothing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+	if innermost, _ := s.treeOf(c.path); nothing && (innermost != t || s.missing[c.path]) {
 		return nil
 	}
 	if err != nil {

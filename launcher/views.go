@@ -91,6 +91,7 @@ func (v *views) tree(own Mount, context *os.File, attributes_ uint64) (*tree, er
 	}
 	if err == nil {
 		_, err = v.stage.park(mnt)
+		t.attached = true
 	}
 	if err == nil {
 		err = v.stage.applyRules(t)
@@ -150,26 +151,22 @@ func (v *views) take(place string) (*os.File, error) {
 	return clone(from, unix.AT_RECURSIVE, kernel.Attr{})
 }
 
-// aside lets f use the private area as it likes, and clears up behind it.
+// aside has what f parks taken away afterwards.
 func (s *stage) aside(f func() error) error {
-	dir, name, err := s.place()
+	dir, name, err := s.place(s.private)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(name)
 	defer dir.Close()
-	private, err := s.smallTmpfs(dir)
+	area, err := s.smallTmpfs(dir)
 	if err != nil {
 		return err
 	}
 	defer unix.Unmount(name, unix.MNT_DETACH)
-	defer private.Close()
-	before, masksBefore := s.private, s.masks
-	s.private, s.masks = private, masks{}
-	defer func() {
-		s.masks.close()
-		s.private, s.masks = before, masksBefore
-	}()
+	defer area.Close()
+	s.area = area
+	defer func() { s.area = s.private }()
 	return f()
 }
 

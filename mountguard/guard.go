@@ -178,7 +178,7 @@ func (g *Guard) loop() error {
 			}
 			return fmt.Errorf("poll: %w", err)
 		}
-		gone := map[*listener]bool{}
+		var gone map[*listener]bool
 		for i, l := range listeners {
 			switch events := fds[1+i].Revents; {
 			case events&unix.POLLIN != 0:
@@ -186,7 +186,7 @@ func (g *Guard) loop() error {
 					return err
 				}
 			case events != 0: // the last of its processes has ended
-				gone[l] = true
+				gone = with(gone, l)
 			}
 		}
 		if fds[0].Revents == 0 && len(gone) == 0 {
@@ -200,6 +200,14 @@ func (g *Guard) loop() error {
 			fds = append(fds, unix.PollFd{Fd: int32(l.fd), Events: unix.POLLIN})
 		}
 	}
+}
+
+func with(set map[*listener]bool, l *listener) map[*listener]bool {
+	if set == nil {
+		set = map[*listener]bool{}
+	}
+	set[l] = true
+	return set
 }
 
 // without lets go of listeners and returns those that are left; nil once the
