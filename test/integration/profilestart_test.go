@@ -19,9 +19,10 @@ func TestProfilesStart(t *testing.T) {
 			{"default", "", "bounding other, filtered, nnp 1, /etc ro, /run rw, inet ok"},
 			{"nonetwork", "", "bounding other, filtered, nnp 1, /etc ro, /run rw, inet no"},
 			{"strict", "", "bounding none, filtered, nnp 1, /etc ro, /run rw, inet no"},
+			// The guard of mounts is a filter as well.
 			{"trusted", "users.map = \"host\"\n", "bounding " + hosts + ", open, nnp 0, /etc rw, /run rw, inet ok"},
-			{"trusted", "", "bounding all, open, nnp 0, /etc rw, /run rw, inet ok"},
-			{"system", "", "bounding all, open, nnp 0, /etc rw, /run rw, inet ok"},
+			{"trusted", "mountguard.enabled = false\n", "bounding all, open, nnp 0, /etc rw, /run rw, inet ok"},
+			{"system", "mountguard.enabled = false\n", "bounding all, open, nnp 0, /etc rw, /run rw, inet ok"},
 		} {
 			t.Run(test.profile, func(t *testing.T) {
 				define(t, h, "box", "profile = \""+test.profile+"\"\n"+test.body)
