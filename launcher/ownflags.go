@@ -31,6 +31,9 @@ func (s *stage) makeBare(t *tree, m Mount) error {
 	if t.mnt, err = s.make(m); err != nil {
 		return err
 	}
+	if t.top, err = t.mnt.Stat(); err != nil {
+		return err
+	}
 	if t.own, err = missing(t.mnt, wanted); err != nil || wanted == 0 || !m.Recursive {
 		return err
 	}
@@ -106,8 +109,16 @@ func (t *tree) give(root *os.File) error {
 		return err
 	}
 	defer mnt.Close()
-	if is, err := kernel.IsMountRoot(mnt); err != nil || !is {
-		return errors.Join(errors.New("internal error: it is not there"), err)
+	is, err := kernel.IsMountRoot(mnt)
+	if err != nil {
+		return err
+	}
+	top, err := mnt.Stat()
+	if err != nil {
+		return err
+	}
+	if !is || !os.SameFile(top, t.top) { // as whoever can write to its directory may arrange
+		return errors.New("it has changed just now")
 	}
 	return kernel.SetAttr(mnt, kernel.Attr{Set: t.own})
 }

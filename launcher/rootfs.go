@@ -34,6 +34,9 @@ func (s *stage) makeRoot() error {
 	}
 	s.trees = append(s.trees, t)
 	if lifts {
+		if t.top, err = s.root.Stat(); err != nil {
+			return err
+		}
 		t.own, err = missing(s.root, attributes(append(t.base.Flags, "nodev")).Set)
 	}
 	return err

@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -21,9 +22,10 @@ type tree struct {
 	mnt    *os.File // nil: not made yet
 	sealed bool     // nothing may be made in it
 	base   Mount
-	on     *tree  // that it is mounted on; nil: it is the root's
-	fixed  bool   // it comes into the container as part of the root's
-	own    uint64 // flags that it gets in the container, where they can be taken from it again
+	on     *tree       // that it is mounted on; nil: it is the root's
+	fixed  bool        // it comes into the container as part of the root's
+	own    uint64      // flags that it gets in the container, where they can be taken from it again
+	top    fs.FileInfo // what own is for
 
 	attached bool
 
