@@ -31,20 +31,17 @@ func (r *request) atOnce() bool {
 		return true
 	}
 	s, err := r.look(cached{r})
-	defer s.close()
 	if errors.Is(err, errSlow) {
+		s.close()
 		return false
 	}
-	if err != nil {
-		r.fail(err)
+	if v := r.judge(s, err); v.Action != Perform {
+		s.close() // before the answer: what is held open can't be unmounted
+		r.conclude(v, err)
 		return true
 	}
-	v := r.policy.Judge(r.table.Load(), r.call, s.Situation)
-	if v.Action == Perform {
-		return false
-	}
-	r.answer(v)
-	return true
+	s.close()
+	return false
 }
 
 // atLength answers any call. It runs on a thread that ends afterwards.
@@ -55,14 +52,27 @@ func (r *request) atLength() {
 		return
 	}
 	s, err := r.look(w)
-	defer s.close()
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	v := r.policy.Judge(r.table.Load(), r.call, s.Situation)
+	v := r.judge(s, err)
 	if v.Action == Perform {
 		r.perform(v, s)
+		s.close()
+		return
+	}
+	s.close()
+	r.conclude(v, err)
+}
+
+// judge asks the policy, unless it could not be found out what to ask.
+func (r *request) judge(s situation, err error) Verdict {
+	if err != nil {
+		return Verdict{Action: Refuse, Errno: unix.EPERM, Rule: Internal}
+	}
+	return r.policy.Judge(r.table.Load(), r.call, s.Situation)
+}
+
+func (r *request) conclude(v Verdict, err error) {
+	if err != nil {
+		r.fail(err)
 		return
 	}
 	r.answer(v)
