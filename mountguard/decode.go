@@ -99,10 +99,16 @@ func (d *decoder) decode() (err error) {
 		return d.openTreeAttr()
 	case "fsopen":
 		d.Operation, d.Flags = OpenFS, d.word(1)
+		if d.Flags&^unix.FSOPEN_CLOEXEC != 0 {
+			return d.fails(unix.EINVAL)
+		}
 		d.FS, err = d.text(0, os.Getpagesize())
 		return err
 	case "fsmount":
 		d.Operation, d.FD, d.Flags = MakeMount, int32(d.args[0]), d.word(1)
+		if d.Flags&^unix.FSMOUNT_CLOEXEC != 0 {
+			return d.fails(unix.EINVAL)
+		}
 		return nil
 	case "fsconfig":
 		return d.fsconfig()

@@ -212,6 +212,8 @@ func TestDecode(t *testing.T) {
 		// The others.
 		{name: "fsopen", call: "fsopen", args: [6]uint64{typeAt, 1}, want: Call{Operation: OpenFS, Flags: 1, FS: "proc"}},
 		{name: "fsopen nowhere", call: "fsopen", args: [6]uint64{nowhere, 0}, want: Call{Operation: OpenFS}, errno: unix.EFAULT},
+		{name: "fsopen with other flags", call: "fsopen", args: [6]uint64{typeAt, 2}, want: Call{Operation: OpenFS, Flags: 2}, errno: unix.EINVAL},
+		{name: "fsmount with other flags", call: "fsmount", args: [6]uint64{3, 2}, want: Call{Operation: MakeMount, FD: 3, Flags: 2}, errno: unix.EINVAL},
 		{name: "fsmount", call: "fsmount", args: [6]uint64{3, 1, 0xf}, want: Call{Operation: MakeMount, Flags: 1, FD: 3}},
 		{name: "fsconfig", call: "fsconfig", args: [6]uint64{3, 7 | 1<<32}, want: Call{Operation: Configure, FD: 3}},
 		{name: "fspick", call: "fspick", args: [6]uint64{3, otherAt, unix.FSPICK_SYMLINK_NOFOLLOW},
