@@ -35,10 +35,11 @@ func initialMounts() []Initial {
 		{Mount: mount(104, 100, sysFS, "/"), Path: "/sys", Locked: Lockable, Fixed: true, Host: true},
 		{Mount: mount(105, 104, cgroupFS, "/"), Path: "/sys/fs/cgroup", Locked: NoSUID | NoDev | NoExec, Fixed: true, Host: true, Common: true},
 		{Mount: mount(106, 100, dataFS, "/srv"), Path: "/data", Locked: ReadOnly | NoSUID, Host: true},
-		{Mount: mount(107, 106, tmpFS, "/inner"), Path: "/data/inner", Locked: ReadOnly, Host: true},
+		{Mount: mount(107, 106, tmpFS, "/inner"), Path: "/data/inner", Locked: ReadOnly | NoExec, Host: true},
 		{Mount: mount(108, 100, dataFS, "/srv/www"), Path: "/www", Locked: NoSUID, Host: true},
 		{Mount: mount(109, 100, tmpFS, "/tmp"), Path: "/tmp", Locked: NoDev},
 		{Mount: mount(110, 200, dataFS, "/added"), Path: "/mnt/added", Locked: ReadOnly, Host: true},
+		{Mount: mount(111, 101, dataFS, "/own"), Path: "/proc/own", Host: true},
 	}
 }
 
@@ -114,7 +115,7 @@ func TestJudge(t *testing.T) {
 		{"the initial cgroup2", usual, remount(NoExec), Situation{Target: on(105)}, refused(unix.EPERM, KeepFlags, "/sys/fs/cgroup")},
 		{"a tree with locked mounts", usual, tree(NoSUID), Situation{Target: on(100)}, refused(unix.EPERM, KeepFlags, "/proc")},
 		{"a tree below which one is fixed", usual, tree(ReadOnly), Situation{Target: on(101)}, refused(unix.EPERM, KeepFlags, "/proc/sys")},
-		{"a tree whose locked mount may be gone", usual, tree(ReadOnly), Situation{Target: on(108)}, goesOn},
+		{"a tree whose locked mount may be gone", usual, tree(NoExec), Situation{Target: on(106)}, goesOn},
 		{"one mount of a tree", usual, setAttr(ReadOnly), Situation{Target: on(101)}, goesOn},
 		{"a clone of a directory", usual, clone(ReadOnly), Situation{Target: below(on(106))}, refused(unix.EPERM, KeepFlags, "/data")},
 		{"a clone of what isn't locked", usual, clone(NoExec), Situation{Target: below(on(106))}, goesOn},
@@ -124,6 +125,7 @@ func TestJudge(t *testing.T) {
 		{"unmount /proc", usual, unmount, Situation{Target: on(101)}, refused(unix.EBUSY, KeepInPlace, "/proc")},
 		{"unmount /sys", denied, unmount, Situation{Target: on(104)}, refused(unix.EBUSY, KeepInPlace, "/sys")},
 		{"unmount a mask", usual, unmount, Situation{Target: on(103)}, refused(unix.EBUSY, KeepInPlace, "/proc/kcore")},
+		{"unmount what /proc has got on top", usual, unmount, Situation{Target: on(111)}, goesOn},
 		{"unmount /data", usual, unmount, Situation{Target: on(106)}, goesOn},
 		{"unmount /data where that is denied", denied, unmount, Situation{Target: on(106)}, refused(unix.EPERM, KeepMounted, "/data")},
 		{"unmount a directory", denied, unmount, Situation{Target: below(on(106))}, goesOn},
