@@ -56,7 +56,7 @@ const struct context contexts[] = {
 	{"chroot-onto", 0, 1, chroot_onto},
 	{"nested-mount", CLONE_NEWNS, 0, keep_to_itself},
 	{"nested-user", CLONE_NEWUSER | CLONE_NEWNS, 0, keep_to_itself},
-	{"nested-user-pid", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, 0, keep_to_itself},
+	{"nested-user-pid", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET, 0, keep_to_itself},
 	{"nested-mount-pivot", CLONE_NEWNS, 0, pivot},
 	{"nested-user-pivot", CLONE_NEWUSER | CLONE_NEWNS, 0, pivot},
 };

@@ -45,7 +45,7 @@ static long bind_onto(struct attempt *a, const struct operation *o)
 {
 	(void)o;
 	STEP(a, "bind", sys_mount(a->path, a->path, NULL, MS_BIND | MS_REC, NULL));
-	long result = weaken(a->path), undone = sys_umount(a->path, MNT_DETACH);
+	long result = weaken(top_of(a->path)), undone = sys_umount(top_of(a->path), MNT_DETACH);
 	return result < 0 ? result : undone;
 }
 

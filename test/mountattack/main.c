@@ -28,6 +28,12 @@ const char *copy_of(const struct mount *m)
 	return m->is_directory ? "copy" : "copy-file";
 }
 
+/* top_of: "/" is the root directory, also where something is mounted on it. */
+const char *top_of(const char *path)
+{
+	return strcmp(path, "/") == 0 ? "/.." : path;
+}
+
 const char *joined(const char *dir, const char *name)
 {
 	static char path[512];

@@ -172,6 +172,7 @@ int in_context(const struct context *, int (*run)(void *), void *); /* status of
 int propagate(void); /* propagate.c */
 
 const char *copy_of(const struct mount *); /* where a copy of it goes */
+const char *top_of(const char *path); /* of what is mounted last on what a path leads to */
 const char *errno_name(long negated);
 const char *joined(const char *dir, const char *name); /* static memory, one at a time per process */
 void die(const char *what);

@@ -31,9 +31,9 @@ static long cover(struct attempt *a, const struct operation *o)
 {
 	(void)o;
 	STEP(a, "bind", sys_mount(a->mount->is_directory ? "upper" : "copy-file", a->path, NULL, MS_BIND, NULL));
-	long result = sys_umount(a->path, UMOUNT_NOFOLLOW);
+	long result = sys_umount(top_of(a->path), 0);
 	if (result < 0)
-		umount2(a->path, MNT_DETACH);
+		umount2(top_of(a->path), MNT_DETACH);
 	return result;
 }
 
