@@ -45,6 +45,29 @@ static int parse(char *line, struct initial *m)
 	return 1;
 }
 
+/* own tells of what this program mounts, or has mounted when it ran before. */
+static int own(const char *path)
+{
+	size_t n = strlen(path);
+	return !strncmp(path, "/tmp/", 5) || !strncmp(path, "/vrs/", 5) || (n > 6 && !strcmp(path + n - 6, "-other"));
+}
+
+/* clear_own unmounts the last first: what is on top. */
+static void clear_own(void)
+{
+	static char text[1 << 18];
+	static char paths[1024][256];
+	size_t n = 0;
+	char *save;
+	struct initial m;
+	read_mountinfo(text, sizeof text);
+	for (char *line = strtok_r(text, "\n", &save); line && n < LENGTH(paths); line = strtok_r(NULL, "\n", &save))
+		if (parse(line, &m) && own(m.path))
+			snprintf(paths[n++], sizeof paths[0], "%s", m.path);
+	while (n-- > 0)
+		umount2(paths[n], MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
 static int within(const char *path, const char *top)
 {
 	size_t n = strlen(top);
@@ -56,6 +79,8 @@ void find_initial(void)
 	static char text[1 << 16];
 	char *save;
 	mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (mountinfo >= 0)
+		clear_own();
 	if (mountinfo < 0 || !read_mountinfo(text, sizeof text)) {
 		perror("mountrace: cannot read mountinfo");
 		exit(1);
@@ -64,7 +89,7 @@ void find_initial(void)
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		struct initial *m = &initial[initials];
 		struct stat st;
-		if (initials == LENGTH(initial) || !parse(line, m))
+		if (initials == LENGTH(initial) || !parse(line, m) || own(m->path))
 			continue;
 		if (nested && !strcmp(m->path, "/tmp"))
 			continue; /* the program has its own */

@@ -10,38 +10,6 @@
  */
 #include "mountrace.h"
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-		perror(path);
-		exit(1);
-	}
-	close(fd);
-}
-
-static void enter_own_namespaces(int flags)
-{
-	if (unshare(flags)) {
-		perror("mountrace: unshare");
-		exit(1);
-	}
-	if (flags & CLONE_NEWUSER) {
-		write_file("/proc/self/setgroups", "deny");
-		write_file("/proc/self/uid_map", "0 0 1");
-		write_file("/proc/self/gid_map", "0 0 1");
-	}
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
-		perror("mountrace: cannot make mounts private");
-		exit(1);
-	}
-	nested = 1;
-	if (mount("tmp", "/tmp", "tmpfs", 0, NULL)) {
-		perror("mountrace: cannot mount a tmpfs");
-		exit(1);
-	}
-}
-
 static const struct attack *const lists[] = {
 	argument_attacks, descriptor_attacks, register_attacks, crowd_attacks, memory_attacks, task_attacks, hang_attacks,
 	/* only when they are named */
@@ -60,7 +28,7 @@ static void run_named(const char *only)
 
 int main(int argc, char **argv)
 {
-	int option, namespaces = 0;
+	int option;
 	while ((option = getopt(argc, argv, "s:dnu")) != -1)
 		switch (option) {
 		case 's':
@@ -79,9 +47,6 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	umask(0);
-	find_initial();
-	if (namespaces)
-		enter_own_namespaces(namespaces);
 	find_initial();
 	if (optind == argc)
 		run_named(NULL);

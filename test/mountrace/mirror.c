@@ -53,8 +53,7 @@ void ensure_mirror(const struct initial *target)
 	make_directories(MIRROR MOVED);
 	if (may_rename)
 		return; /* the mirrors are those of the way */
-	if (!nested)
-		uncover(target);
+	uncover(target);
 	if (!strcmp(target->path, "/")) {
 		if (!is_mounted(MIRROR))
 			mount("mirror", MIRROR, "tmpfs", 0, NULL);

@@ -123,6 +123,7 @@ struct race {
 	void (*end)(void);          /* NULL: nothing to do */
 };
 extern double seconds;
+extern int namespaces;           /* CLONE_NEW* for each attack */
 extern atomic_int stopped;
 void count(long result);          /* of one attempt */
 void report_weak(const char *what);

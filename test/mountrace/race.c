@@ -2,6 +2,7 @@
 #include "mountrace.h"
 
 double seconds = 1;
+int namespaces;
 atomic_int stopped;
 
 static atomic_ulong attempts, worked, refused;
@@ -133,12 +134,49 @@ int pid_after(pid_t pid, double patience)
 	return -1;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+		perror(path);
+		exit(1);
+	}
+	close(fd);
+}
+
+/* Each attack has new ones: what is done there to mounts is allowed to work. */
+static void enter_own_namespaces(int flags)
+{
+	if (unshare(flags)) {
+		perror("mountrace: unshare");
+		exit(1);
+	}
+	if (flags & CLONE_NEWUSER) {
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "0 0 1");
+		write_file("/proc/self/gid_map", "0 0 1");
+	}
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		perror("mountrace: cannot make mounts private");
+		exit(1);
+	}
+	nested = 1;
+	if (mount("tmp", "/tmp", "tmpfs", 0, NULL)) {
+		perror("mountrace: cannot mount a tmpfs");
+		exit(1);
+	}
+}
+
 /* in_child runs an attack in a process of its own, which may spoil itself. */
 void in_child(const char *name, void (*run)(const char *name))
 {
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
+		if (namespaces) {
+			enter_own_namespaces(namespaces);
+			find_initial();
+		}
 		run(name);
 		fflush(stdout);
 		_exit(0);

@@ -331,6 +331,11 @@ static void choose(void)
 
 static void run_way(const char *name)
 {
+	choose();
+	if (target_count == 0) {
+		skip(name, "this container has no mount for it");
+		return;
+	}
 	root_fd = open("/", O_PATH | O_CLOEXEC);
 	make_directories(MIRROR);
 	open_mirror();
@@ -355,11 +360,7 @@ void run_ways(const char *only)
 			if (only && strcmp(only, way->name) && strcmp(only, name))
 				continue;
 			seconds = only && strchr(only, ' ') ? whole : whole / (double)operation_count;
-			choose();
-			if (target_count == 0)
-				skip(name, "this container has no mount for it");
-			else
-				in_child(name, run_way);
+			in_child(name, run_way);
 		}
 	seconds = whole;
 }

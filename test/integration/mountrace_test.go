@@ -1,0 +1,336 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/mountguard"
+	"berth/test/host"
+)
+
+// raceProgram is where hosts find test/mountrace, which says what it prints.
+const raceProgram = "/opt/berth/bin/test/mountrace"
+
+var builtRaces = sync.OnceValue(func() error {
+	sources, err := filepath.Glob(filepath.Join(moduleRoot, "test/mountrace/*.c"))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(moduleRoot, "bin/test/mountrace")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	// No PIE, so that its variables are where 32-bit calls can reach them.
+	options := []string{"-Wall", "-Wextra", "-Werror", "-O2", "-static", "-fno-pie", "-no-pie", "-pthread", "-o", file}
+	if out, err := exec.Command("gcc", append(options, sources...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build the races: %v\n%s", err, out)
+	}
+	return nil
+})
+
+// raceTime is how long each race lasts: BERTH_RACE_SECONDS, or a second.
+func raceTime(t *testing.T) float64 {
+	t.Helper()
+	text := os.Getenv("BERTH_RACE_SECONDS")
+	if text == "" {
+		return 1
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seconds
+}
+
+// raceMounts is a container with initial mounts of many kinds, and the program. It
+// has a device with which it can mount file systems that never answer.
+func raceMounts(t *testing.T, h *host.Host, readOnly bool) (body string) {
+	t.Helper()
+	if err := builtRaces(); err != nil {
+		t.Fatal(err)
+	}
+	root := smallRoot(t, h)
+	shell(t, h, `
+mkdir -p /srv/races/read /srv/races/write/sub /srv/root/srv/ro /srv/root/srv/rw
+echo x > /srv/races/read/file
+: > /srv/root/mountrace
+mknod -m 666 /srv/races/fuse c 10 229`)
+	t.Cleanup(func() { h.Remove("/srv/races") })
+	return fmt.Sprintf(`
+profile = "system"
+[root]
+directory = %q
+read_only = %v
+[resources]
+DeviceAllow = ["/dev/fuse rw"]
+[[mounts]]
+type = "bind"
+source = "/srv/races/read"
+target = "/srv/ro"
+read_only = true
+[[mounts]]
+type = "bind"
+source = "/srv/races/write"
+target = "/srv/rw"
+options = ["noexec"]
+[[mounts]]
+type = "bind"
+source = "/srv/races/fuse"
+target = "/dev/fuse"
+idmap = "no"
+options = ["nosuid", "dev"]
+[[mounts]]
+type = "bind"
+source = %q
+target = "/mountrace"
+read_only = true
+idmap = "identity"
+`, root, readOnly, raceProgram)
+}
+
+// attackResult is a line that the program prints.
+type attackResult struct {
+	name, verdict, why                  string
+	attempts, worked, refused, weakened int
+}
+
+func attackResults(t *testing.T, lines string) []attackResult {
+	t.Helper()
+	var list []attackResult
+	for line := range strings.Lines(lines) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 3)
+		if len(fields) != 3 {
+			t.Fatalf("the races printed %q", line)
+		}
+		r := attackResult{name: fields[0], verdict: fields[1], why: fields[2]}
+		if strings.HasPrefix(r.verdict, "attempts=") {
+			if _, err := fmt.Sscanf(r.verdict, "attempts=%d worked=%d refused=%d weakened=%d", &r.attempts, &r.worked, &r.refused, &r.weakened); err != nil {
+				t.Fatalf("the races printed %q: %v", line, err)
+			}
+		}
+		list = append(list, r)
+	}
+	if len(list) == 0 || list[len(list)-1].name != "end" {
+		t.Errorf("the races did not come to their end:\n%s", lines)
+	}
+	return list
+}
+
+// judgeRaces wants that nothing was weakened, that each answer was right, and that
+// each kind of race was one: some of its calls worked and some were refused.
+func judgeRaces(t *testing.T, lines string) {
+	t.Helper()
+	kinds := map[string]*attackResult{}
+	for _, r := range attackResults(t, lines) {
+		switch {
+		case r.verdict == "wrong":
+			t.Errorf("%s: %s", r.name, r.why)
+		case r.weakened != 0:
+			t.Errorf("%s: %s: %s", r.name, r.verdict, r.why)
+		case r.verdict == "ok" && r.why != "":
+			t.Logf("%s: %s", r.name, r.why)
+		}
+		kind, _, _ := strings.Cut(r.name, " ")
+		if r.attempts == 0 {
+			continue
+		}
+		if kinds[kind] == nil {
+			kinds[kind] = &attackResult{}
+		}
+		kinds[kind].attempts += r.attempts
+		kinds[kind].worked += r.worked
+		kinds[kind].refused += r.refused
+	}
+	for kind, all := range kinds {
+		t.Logf("%s: %d attempts, of which %d worked", kind, all.attempts, all.worked)
+		if all.worked == 0 && kind != "options" { // which the kernel refuses where the guard doesn't help
+			t.Errorf("%s: nothing worked in %d attempts: is it a race at all?", kind, all.attempts)
+		}
+	}
+	if len(kinds) > 1 && (kinds["string"] == nil || kinds["string"].refused == 0 || kinds["elsewhere"] == nil && kinds["symlink"] == nil) {
+		t.Errorf("hardly anything was tried:\n%s", lines)
+	}
+}
+
+// races are the attacks in which something is changed under a call.
+var races = strings.Fields("string symlink rename over descriptor dirfd chroot fchdir elsewhere " +
+	"attributes attributes-clone type type-fsopen options detached detached-closed context superblock " +
+	"registers registers-filter registers-interrupted")
+
+// race runs the program by a command of berth's, such as run or exec, for as long
+// as its attacks take.
+func race(t *testing.T, h *host.Host, command []string, attacks []string) string {
+	t.Helper()
+	limit := fmt.Sprint(int(60 + 50*(raceTime(t)+1)))
+	args := append([]string{"--kill-after=5", limit, "berth"}, command...)
+	got := run(t, h, "timeout", append(args, attacks...)...)
+	if got.Status != 0 {
+		t.Errorf("status %d (124: it hangs): %s", got.Status, got.Stderr)
+	}
+	return got.Stdout
+}
+
+func seconds(t *testing.T) string { return fmt.Sprint(raceTime(t)) }
+
+func TestMountRaces(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", raceMounts(t, h, false))
+		for _, test := range []struct {
+			name    string
+			options []string
+		}{
+			{"root", nil},
+			{"mount namespace", []string{"-n"}},
+			{"user namespace", []string{"-u"}},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				command := append([]string{"run", "box", "--", "/mountrace", "-s", seconds(t)}, test.options...)
+				judgeRaces(t, race(t, h, command, races))
+			})
+		}
+	})
+}
+
+// Where nothing may be unmounted and the root is read-only, all is locked in place.
+func TestMountRacesOnLockedMounts(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", raceMounts(t, h, true)+"[mountguard]\nimmutable_unmounts = \"deny\"\n")
+		judgeRaces(t, race(t, h, []string{"run", "box", "--", "/mountrace", "-d", "-s", seconds(t)}, races))
+	})
+}
+
+// Commands that join a container have a listener of their own. One that goes on in
+// the background has no berth beside it.
+func TestMountRacesOfExec(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		c := idle(t, h, "box", raceMounts(t, h, false))
+		judgeRaces(t, race(t, h, []string{"exec", "box", "--", "/mountrace", "-s", seconds(t)}, races))
+		attacks := "string descriptor type detached registers crowd tasks"
+		c.sh("/mountrace -s " + seconds(t) + " " + attacks + " > /tmp/out 2>&1 < /dev/null &")
+		var out string
+		for deadline := time.Now().Add(time.Minute + time.Duration(raceTime(t)*float64(10*time.Second))); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+			if out = c.sh("cat /tmp/out"); strings.Contains(out, "end\tok") {
+				break
+			}
+		}
+		judgeRaces(t, out+"\n")
+		c.stop()
+	})
+}
+
+// resources are what a process has, by which it could grow.
+type resources struct {
+	descriptors, threads int
+	memory               int // bytes of it alone
+}
+
+func resourcesOf(t *testing.T, pid int) (r resources) {
+	t.Helper()
+	for dir, count := range map[string]*int{"fd": &r.descriptors, "task": &r.threads} {
+		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", pid, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*count = len(list)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kilobytes int
+		if _, err := fmt.Sscanf(line, "Private_Dirty: %d kB", &kilobytes); err == nil {
+			r.memory = kilobytes << 10
+		}
+	}
+	return r
+}
+
+// handedOut is how many descriptors that it gave to callers the guard keeps.
+const handedOut = 16
+
+// Callers that come all at once, die, hang, are signalled, and whose memory isn't
+// there: each is answered, and the guard is afterwards what it was.
+func TestMountguardWithstandsCallers(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		c := idle(t, h, "box", raceMounts(t, h, false))
+		supervisor := c.cmd.Process.Pid
+		attacks := strings.Fields("crowd killed signals signals-restart memory memory-unmapped tasks hanging-path hanging-memory")
+		attack := func() {
+			judgeRaces(t, race(t, h, []string{"exec", "box", "--", "/mountrace", "-s", seconds(t)}, attacks))
+		}
+		attack() // what is made once is there afterwards
+		before := resourcesOf(t, supervisor)
+		attack()
+		judgeRaces(t, race(t, h, []string{"exec", "box", "--", "/mountrace", "-s", seconds(t)}, races))
+		var after resources
+		eventually(t, "what the supervisor has is what it had", func() bool {
+			after = resourcesOf(t, supervisor)
+			return after.descriptors <= before.descriptors+handedOut && after.threads <= before.threads+4 && after.memory < before.memory+3<<20
+		})
+		t.Logf("the supervisor had %+v, has %+v", before, after)
+		c.stop()
+	})
+}
+
+// guardCounts are what berth inspect says.
+func guardCounts(t *testing.T, h *host.Host, name string) map[string]int {
+	t.Helper()
+	var inspected struct{ Guard []mountguard.Count }
+	berthJSON(t, h, &inspected, "inspect", name, "--json")
+	counts := map[string]int{}
+	for _, c := range inspected.Guard {
+		counts[c.Call+" "+string(c.Action)] += int(c.Count)
+	}
+	return counts
+}
+
+func TestMountguardCountsCalls(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		c := idle(t, h, "box", raceMounts(t, h, false))
+		before := guardCounts(t, h, "box")
+		judgeRaces(t, race(t, h, []string{"exec", "box", "--", "/mountrace"}, []string{"counted"}))
+		after := guardCounts(t, h, "box")
+		want := map[string]int{"umount2 refuse": 40, "mount continue": 30, "umount2 continue": 35, "mount perform": 5}
+		for key, n := range want {
+			if got := after[key] - before[key]; got != n {
+				t.Errorf("%s: %d more, want %d", key, got, n)
+			}
+			delete(after, key)
+		}
+		for key, n := range after {
+			if n != before[key] {
+				t.Errorf("%s: %d more, want none", key, n-before[key])
+			}
+		}
+		c.stop()
+	})
+}
+
+// Callers that wait for the guard, or with it, when it is gone.
+func TestKilledSupervisorWithWaitingCallers(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		body := raceMounts(t, h, false)
+		before, err := takeSnapshot(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := start(t, h, "box", body, "/mountrace", "stay")
+		c.waitFor("stay\tok")
+		c.signal(unix.SIGKILL)
+		c.wait()
+		onlyFilesAreLeft(t, h, "box", before)
+		again := idle(t, h, "box", body)
+		again.stop()
+		forget(t, h)
+	})
+}
