@@ -60,7 +60,8 @@ func (s *start) startGuard() error {
 	return nil
 }
 
-// stopGuard lets go of the guard, and of what of the stage it has needed.
+// stopGuard lets go of the guard. What of the stage it has needed is closed on the
+// stage's thread, by closeStage: a call may be being carried out there.
 func (s *start) stopGuard() {
 	if s.guard == nil {
 		return
@@ -69,8 +70,14 @@ func (s *start) stopGuard() {
 		s.server.close()
 	}
 	s.guard.Close()
-	s.views.close()
+}
+
+func (s *start) closeStage() error {
+	if s.views != nil {
+		s.views.close()
+	}
 	s.stage.close()
+	return nil
 }
 
 // initialMounts lists the container's mounts as they are before anything runs
@@ -95,7 +102,8 @@ func (s *start) initialMounts(pid int, namespace *os.File) ([]mountguard.Initial
 			// It is there, but the kernel has not locked what a mount's own tree has on top.
 			Fixed:  true,
 			Locked: lockedFlags(m.Flags),
-			Host:   s.ofHost(m.Type),
+			Host:   m.Type != "proc" && m.Type != "mqueue" && m.Type != "devpts", // these the container's first process has opened
+			Common: m.Type == "cgroup2" || m.Type == "mqueue",
 		}
 		list = append(list, i)
 	}
@@ -115,17 +123,6 @@ func (s *start) loosen(list []mountguard.Initial, t *tree) {
 		list[i].Locked &^= mountguard.Attr(t.own) // in the bits of MOUNT_ATTR_*, both
 		return
 	}
-}
-
-// ofHost: the others were opened by the container's first process.
-func (s *start) ofHost(fstype string) bool {
-	switch fstype {
-	case "proc", "mqueue", "devpts":
-		return false
-	case "sysfs":
-		return s.plan.Network == "host"
-	}
-	return true
 }
 
 func lockedFlags(flags []string) mountguard.Attr {
@@ -180,7 +177,7 @@ const refusedID = "4c1a7c5e9ab94c3aa6d1e2f0b8d3750f"
 
 // logRefusal writes a refusal to the journal of the container's unit.
 func (s *start) logRefusal(r mountguard.Refusal) {
-	what := fmt.Sprintf("mountguard refused %s of %s[%d]: %s (%s)", r.Call.Text(), r.Command, r.PID, r.Errno.Error(), r.Rule)
+	what := fmt.Sprintf("mountguard refused %s of %q[%d]: %s (%s)", r.Call.Text(), r.Command, r.PID, r.Errno.Error(), r.Rule)
 	if r.Skipped > 0 {
 		what += fmt.Sprintf("; %d more were refused before", r.Skipped)
 	}

@@ -114,7 +114,10 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, errors.Join(err, thread.Do(s.abort))
 	}
-	defer s.stopGuard()
+	if s.guard != nil {
+		defer thread.Do(s.closeStage)
+		defer s.stopGuard()
+	}
 	end := s.supervise(signals, started())
 	if !end.reboot {
 		if err := plan.forgetDirectories(); err != nil {

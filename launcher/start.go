@@ -455,7 +455,7 @@ func (s *start) abort() error {
 		if s.payload == nil {
 			s.stage.undo.run()
 		}
-		s.stage.close()
+		return s.closeStage()
 	}
 	return nil
 }

@@ -44,15 +44,17 @@ type Guard struct {
 	table     atomic.Pointer[Table]
 	namespace *os.File
 	own       uint64 // the inode of it
+	user      uint64 // that of the user namespace which owns it
 	unique    bool   // mounts have IDs that are never used again
 	views     Views
 	proc      kernel.FD
 	refusals  *refusals
 	failed    func(error)
 	counts    counts
-	contexts  handed        // file system contexts
-	made      handed        // detached mounts
-	slots     chan struct{} // for calls that may have to wait
+	contexts  handed         // file system contexts
+	made      handed         // detached mounts
+	slots     chan struct{}  // for calls that may have to wait
+	working   sync.WaitGroup // those
 
 	mu        sync.Mutex
 	listeners []*listener
@@ -70,7 +72,7 @@ const maxSlow = 64
 func New(o Options) (*Guard, error) {
 	g := &Guard{
 		policy: o.Policy, namespace: o.Namespace, views: o.Views, failed: o.Failed,
-		refusals: newRefusals(o.Refused), slots: make(chan struct{}, maxSlow), done: make(chan struct{}),
+		slots: make(chan struct{}, maxSlow), done: make(chan struct{}),
 	}
 	g.table.Store(NewTable(o.Initial))
 	var st unix.Stat_t
@@ -78,7 +80,11 @@ func New(o Options) (*Guard, error) {
 		return nil, fmt.Errorf("fstat: %w", err)
 	}
 	g.own = st.Ino
-	_, err := kernel.MountNamespaceID(o.Namespace)
+	var err error
+	if g.user, err = kernel.OwnerOf(o.Namespace); err != nil {
+		return nil, err
+	}
+	_, err = kernel.MountNamespaceID(o.Namespace)
 	g.unique = err == nil
 	if g.proc, err = kernel.OpenDir("/proc"); err != nil {
 		return nil, err
@@ -89,6 +95,7 @@ func New(o Options) (*Guard, error) {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	g.wake = os.NewFile(uintptr(wake), "wake")
+	g.refusals = newRefusals(o.Refused)
 	go g.run()
 	return g, nil
 }
@@ -122,7 +129,7 @@ func (g *Guard) Add(file *os.File) error {
 	defer g.mu.Unlock()
 	if g.closed {
 		l.release()
-		return errors.New("the container has ended")
+		return errors.New("it doesn't listen any more: the container has ended, or an error has ended it")
 	}
 	g.listeners = append(g.listeners, l)
 	g.signal()
@@ -134,7 +141,8 @@ func (g *Guard) signal() {
 	_, _ = g.wake.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) // EAGAIN: it has been told already
 }
 
-// Close lets go of everything. Calls that still wait fail with ENOSYS.
+// Close lets go of everything. Calls that still wait fail with ENOSYS, but for
+// those that are being carried out.
 func (g *Guard) Close() {
 	g.mu.Lock()
 	g.closed = true
@@ -142,6 +150,14 @@ func (g *Guard) Close() {
 	g.mu.Unlock()
 	<-g.done
 	g.refusals.close()
+	go func() {
+		g.working.Wait() // with what doesn't answer that may be long after the container
+		g.contexts.close()
+		g.made.close()
+		g.proc.Close()
+		g.wake.Close()
+		g.namespace.Close()
+	}()
 }
 
 // SetInitial replaces the initial mounts.
@@ -247,11 +263,11 @@ func (g *Guard) receive(l *listener) error {
 		return nil
 	}
 	l.users.Add(1)
-	go func() {
+	g.working.Go(func() {
 		g.slots <- struct{}{}
 		kernel.OnThread(r.atLength)
 		<-g.slots
 		l.release()
-	}()
+	})
 	return nil
 }

@@ -29,6 +29,24 @@ func (h *handed) add(file *os.File) {
 	h.list = append(h.list, file)
 }
 
+// drop forgets a file, and closes it.
+func (h *handed) drop(file *os.File) {
+	h.mu.Lock()
+	h.list = slices.DeleteFunc(slices.Clone(h.list), func(f *os.File) bool { return f == file })
+	h.mu.Unlock()
+	file.Close()
+}
+
+// close drops all.
+func (h *handed) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, file := range h.list {
+		file.Close()
+	}
+	h.list = nil
+}
+
 // find returns the one that a caller's descriptor is, or nil.
 func (h *handed) find(t kernel.Task, number int32) (*os.File, error) {
 	h.mu.Lock()

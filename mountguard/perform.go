@@ -3,6 +3,7 @@ package mountguard
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 
 	"berth/internal/kernel"
@@ -12,30 +13,30 @@ import (
 
 // perform carries a call out for its caller. Whatever it needs is in descriptors
 // and copies by now.
-func (r *request) perform(v Verdict, s situation) {
+func (w *walk) perform(v Verdict, s situation) {
 	var err error
-	switch r.call.Operation {
+	switch w.call.Operation {
 	case Move:
-		err = r.move(s)
+		err = w.move(s)
 	case Reconfigure:
-		err = r.setFlags(s)
+		err = w.setFlags(s)
 	case NewMount:
-		err = r.mountView(s)
+		err = w.mountView()
 	case OpenFS:
-		r.finish(v, r.openView())
+		w.finish(v, w.openView())
 		return
 	case MakeMount:
-		r.finish(v, r.makeView(s))
+		w.finish(v, w.makeView(s))
 		return
 	default:
 		err = errors.New("internal error: nothing to perform")
 	}
 	if err != nil {
-		r.refuse(v, err)
+		w.refuse(v, err)
 		return
 	}
-	if kernel.AnswerValue(r.listener.fd, r.n.ID, 0) == nil {
-		r.counts.add(r.call.Name, Perform)
+	if kernel.AnswerValue(w.listener.fd, w.n.ID, 0) == nil {
+		w.counts.add(w.call.Name, Perform)
 	}
 }
 
@@ -114,26 +115,25 @@ func (r *request) enter() error {
 
 // move moves a mount that is not an initial one: the source has been judged as
 // this very descriptor.
-func (r *request) move(s situation) error {
+func (w *walk) move(s situation) error {
 	if s.source == kernel.NoFD || s.target == kernel.NoFD {
-		return r.missing()
+		return w.missing()
 	}
-	if err := r.enter(); err != nil {
+	if err := w.enter(); err != nil {
 		return err
 	}
 	flags := unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH
-	if r.call.Name == "move_mount" {
-		flags |= int(r.call.Flags) & moveMountBeneath
+	if w.call.beneath() {
+		flags |= moveBeneath
 	}
 	return unix.MoveMount(int(s.source), "", int(s.target), "", flags)
 }
 
 // missing is the errno for a path that leads nowhere.
-func (r *request) missing() error {
-	w := walk{r}
-	paths := []Path{r.call.Target}
-	if r.call.Operation == Move {
-		paths = []Path{r.call.Source, r.call.Target}
+func (w *walk) missing() error {
+	paths := []Path{w.call.Target}
+	if w.call.Operation == Move {
+		paths = []Path{w.call.Source, w.call.Target}
 	}
 	for _, p := range paths {
 		fd, err := w.resolve(p)
@@ -145,18 +145,16 @@ func (r *request) missing() error {
 	return unix.EAGAIN // it has appeared just now
 }
 
-const moveMountBeneath = 0x200 // MOVE_MOUNT_BENEATH, Linux 6.5
-
 // setFlags sets the flags of one mount as a remount would that is called with
 // MS_BIND. What the kernel has locked it refuses.
-func (r *request) setFlags(s situation) error {
+func (w *walk) setFlags(s situation) error {
 	if s.target == kernel.NoFD {
-		return r.missing()
+		return w.missing()
 	}
-	if err := r.enter(); err != nil {
+	if err := w.enter(); err != nil {
 		return err
 	}
-	attr := remountAttr(r.call.Flags)
+	attr := remountAttr(w.call.Flags)
 	return unix.MountSetattr(int(s.target), "", unix.AT_EMPTY_PATH, &attr)
 }
 
@@ -194,26 +192,30 @@ func remountAttr(flags uint64) unix.MountAttr {
 }
 
 // mountView mounts a procfs or sysfs for the caller.
-func (r *request) mountView(s situation) error {
-	target, err := walk{r}.resolve(r.call.Target)
+func (w *walk) mountView() error {
+	target, err := w.resolve(w.call.Target)
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	context, err := r.open(r.call.FS)
+	options, err := w.options()
+	if err != nil {
+		return err
+	}
+	context, err := w.open(w.call.FS)
 	if err != nil {
 		return err
 	}
 	defer context.Close()
-	if err := kernel.CreateFS(context, options(r.call.Data)); err != nil {
+	if err := kernel.CreateFS(context, options); err != nil {
 		return err
 	}
-	tree, err := r.views.Mount(r.call.FS, context, newAttributes(r.call.Flags))
+	tree, err := w.views.Mount(w.call.FS, context, newAttributes(w.call.Flags))
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
-	if err := r.enter(); err != nil {
+	if err := w.enter(); err != nil {
 		return err
 	}
 	const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH
@@ -231,15 +233,41 @@ func newAttributes(flags uint64) uint64 {
 	return attributes
 }
 
-// options takes the data of mount(2) apart, as the kernel does.
-func options(data string) []kernel.Option {
-	var list []kernel.Option
-	for _, o := range strings.Split(data, ",") {
-		if key, value, _ := strings.Cut(o, "="); key != "" {
-			list = append(list, kernel.Option{Key: key, Value: value})
+// options takes the data of mount(2) apart, as the kernel does. The kernel would
+// take them as the guard's, who has other groups and other rights to files: so only
+// those are passed on that have nothing to do with these, or can be translated.
+func (w *walk) options() ([]kernel.Option, error) {
+	list := []kernel.Option{{Key: "source", Value: w.call.FS}}
+	for _, o := range strings.Split(w.call.Data, ",") {
+		key, value, _ := strings.Cut(o, "=")
+		switch {
+		case key == "":
+			continue
+		case w.call.FS == "proc" && (key == "hidepid" || key == "subset"):
+		case w.call.FS == "proc" && key == "gid":
+			gid, err := strconv.ParseUint(value, 0, 31)
+			if err != nil {
+				return nil, unix.EINVAL
+			}
+			if value = hostGID(w.gids, int(gid)); value == "" {
+				return nil, unix.EINVAL
+			}
+		default:
+			return nil, unix.EINVAL
+		}
+		list = append(list, kernel.Option{Key: key, Value: value})
+	}
+	return list, nil
+}
+
+// hostGID is the number of a group outside; "" if it isn't one.
+func hostGID(maps []kernel.IDMap, gid int) string {
+	for _, m := range maps {
+		if gid >= m.Container && gid-m.Container < m.Size {
+			return strconv.Itoa(m.Host + gid - m.Container)
 		}
 	}
-	return list
+	return ""
 }
 
 // open opens a context for the caller's namespaces, over which it has to have
@@ -272,8 +300,12 @@ func (r *request) openView() error {
 	if r.call.Flags&unix.FSOPEN_CLOEXEC != 0 {
 		flags = unix.O_CLOEXEC
 	}
-	r.contexts.add(context)
-	return kernel.AnswerFD(r.listener.fd, r.n.ID, context, flags)
+	r.contexts.add(context) // before it is the caller's, who may use it at once
+	err = kernel.AnswerFD(r.listener.fd, r.n.ID, context, flags)
+	if err != nil {
+		r.contexts.drop(context)
+	}
+	return err
 }
 
 // makeView gives the caller the mount of a context that it has got here.
@@ -303,5 +335,9 @@ func (r *request) makeView(s situation) error {
 		flags = unix.O_CLOEXEC
 	}
 	r.made.add(tree)
-	return kernel.AnswerFD(r.listener.fd, r.n.ID, root, flags)
+	err = kernel.AnswerFD(r.listener.fd, r.n.ID, root, flags)
+	if err != nil {
+		r.made.drop(tree)
+	}
+	return err
 }

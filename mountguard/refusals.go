@@ -62,21 +62,25 @@ func (r *refusals) run(tell func(Refusal)) {
 	}
 }
 
-// close returns once all that was refused before has been told.
+// close returns once all that was refused before has been told, if that doesn't
+// take long.
 func (r *refusals) close() {
 	close(r.stop)
-	<-r.ended
+	select {
+	case <-r.ended:
+	case <-time.After(2 * time.Second):
+	}
 }
 
 // begin looks at a caller that is about to be refused; nil: it is one too many.
-func (r *refusals) begin(q *request, v Verdict) *Refusal {
+func (r *refusals) begin(q *request, v Verdict, cause string) *Refusal {
 	skipped, ok := r.admit()
 	if !ok {
 		return nil
 	}
 	refusal := &Refusal{
 		TID: q.task.TID, PID: q.task.TID, Command: q.task.Command(), Call: q.call,
-		Rule: v.Rule, Path: v.Path, Errno: v.Errno, Skipped: skipped,
+		Rule: v.Rule, Path: v.Path, Errno: v.Errno, Cause: cause, Skipped: skipped,
 	}
 	if status, err := q.task.Status(); err == nil {
 		refusal.PID = status.TGID

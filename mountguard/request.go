@@ -1,7 +1,9 @@
 package mountguard
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 
 	"berth/internal/kernel"
 
@@ -22,12 +24,8 @@ type request struct {
 func (r *request) atOnce() bool {
 	var err error
 	r.call, err = Decode(r.n.Arch, r.n.Number, r.n.Args, memory(r.n.TID))
-	if errors.Is(err, ErrKernelRefuses) {
-		r.answer(Verdict{Action: Continue})
-		return true
-	}
 	if err != nil {
-		r.fail(err)
+		r.conclude(Undecoded(err), err)
 		return true
 	}
 	s, err := r.look(cached{r})
@@ -54,7 +52,7 @@ func (r *request) atLength() {
 	s, err := r.look(w)
 	v := r.judge(s, err)
 	if v.Action == Perform {
-		r.perform(v, s)
+		w.perform(v, s)
 		s.close()
 		return
 	}
@@ -70,24 +68,36 @@ func (r *request) judge(s situation, err error) Verdict {
 	return r.policy.Judge(r.table.Load(), r.call, s.Situation)
 }
 
+// conclude carries out a verdict that isn't Perform. err is why the guard could not
+// judge, where the rule is Internal.
 func (r *request) conclude(v Verdict, err error) {
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	r.answer(v)
-}
-
-// answer carries out a verdict that isn't Perform. That the answer arrives
-// proves that what was read was the caller's.
-func (r *request) answer(v Verdict) {
-	if v.Action == Continue {
+	switch {
+	case v.Action == Continue:
 		if kernel.AnswerContinue(r.listener.fd, r.n.ID) == nil {
 			r.counts.add(r.call.Name, Continue)
 		}
-		return
+	case v.Rule == Internal && err != nil:
+		r.fail(err)
+	case v.Rule == BadArguments:
+		_ = kernel.AnswerErrno(r.listener.fd, r.n.ID, v.Errno) // ENOENT: the caller is gone
+	case !r.privileged():
+		r.conclude(Verdict{Action: Continue}, nil) // the kernel's EPERM, whatever it is about
+	default:
+		r.refused(v, "")
 	}
-	note := r.refusals.begin(r, v) // it looks at the caller, who is gone afterwards
+}
+
+// privileged tells whether the caller has the capability without which none of
+// the calls does anything. It can't get it while it waits.
+func (r *request) privileged() bool {
+	effective, err := r.task.Effective()
+	return err != nil || effective&kernel.CapSet(unix.CAP_SYS_ADMIN) != 0
+}
+
+// refused has the call fail. That the answer arrives proves that what was read
+// was the caller's.
+func (r *request) refused(v Verdict, cause string) {
+	note := r.refusals.begin(r, v, cause) // it looks at the caller, who is gone afterwards
 	if kernel.AnswerErrno(r.listener.fd, r.n.ID, v.Errno) == nil {
 		r.counts.add(r.call.Name, Refuse)
 		r.refusals.tell(note)
@@ -96,15 +106,7 @@ func (r *request) answer(v Verdict) {
 
 // fail refuses a call that the guard can't judge.
 func (r *request) fail(err error) {
-	v := Verdict{Action: Refuse, Errno: unix.EPERM, Rule: Internal}
-	note := r.refusals.begin(r, v)
-	if note != nil {
-		note.Cause = err.Error()
-	}
-	if kernel.AnswerErrno(r.listener.fd, r.n.ID, v.Errno) == nil {
-		r.counts.add(r.call.Name, Refuse)
-		r.refusals.tell(note)
-	}
+	r.refused(Verdict{Action: Refuse, Errno: unix.EPERM, Rule: Internal}, err.Error())
 }
 
 // memory is the caller's.
@@ -112,11 +114,11 @@ type memory int
 
 func (m memory) Read(at uint64, p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), toPageEnd(at))
-		if kernel.ReadMemory(int(m), at, p[:n]) != n {
-			return ErrFault
+		want := p[:min(len(p), toPageEnd(at))]
+		if _, err := m.part(at, want); err != nil {
+			return err
 		}
-		at, p = at+uint64(n), p[n:]
+		at, p = at+uint64(len(want)), p[len(want):]
 	}
 	return nil
 }
@@ -126,18 +128,27 @@ func (m memory) Text(at uint64, most int) (string, error) {
 	var page [pageSize]byte
 	for len(text) < most {
 		want := page[:min(toPageEnd(at), most-len(text))]
-		n := kernel.ReadMemory(int(m), at, want)
-		for i, b := range want[:n] {
-			if b == 0 {
-				return string(append(text, want[:i]...)), nil
-			}
+		if _, err := m.part(at, want); err != nil {
+			return "", err
 		}
-		if n < len(want) {
-			return "", ErrFault
+		if end := bytes.IndexByte(want, 0); end >= 0 {
+			return string(append(text, want[:end]...)), nil
 		}
-		text, at = append(text, want...), at+uint64(n)
+		text, at = append(text, want...), at+uint64(len(want))
 	}
 	return "", ErrTooLong
+}
+
+// part reads within a page, all or nothing.
+func (m memory) part(at uint64, p []byte) (int, error) {
+	n, err := kernel.ReadMemory(int(m), at, p)
+	switch {
+	case err == unix.EFAULT || err == nil && n != len(p):
+		return 0, ErrFault
+	case err != nil:
+		return 0, fmt.Errorf("process_vm_readv: %v", err) // the guard's trouble, and not the caller's errno
+	}
+	return n, nil
 }
 
 const pageSize = 4096 // the smallest that there is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 
@@ -67,9 +68,11 @@ func needsOwn(o Operation) bool { return o == Move || o == Pivot || o == Reconfi
 // place finds out what mount a path leads to; none where the kernel will not
 // find anything either.
 func (r *request) place(by resolver, p Path) (kernel.FD, *Place, error) {
+	if p == (Path{}) { // Decode has left it out: nothing depends on it
+		return kernel.NoFD, nil, nil
+	}
 	fd, err := by.resolve(p)
-	var errno unix.Errno
-	if errors.As(err, &errno) {
+	if leadsNowhere(err) {
 		return kernel.NoFD, nil, nil
 	}
 	if err != nil {
@@ -81,6 +84,15 @@ func (r *request) place(by resolver, p Path) (kernel.FD, *Place, error) {
 		return kernel.NoFD, nil, err
 	}
 	return fd, at, nil
+}
+
+// leadsNowhere: others than these, of which EMFILE is one, are the guard's own.
+func leadsNowhere(err error) bool {
+	switch err {
+	case unix.ENOENT, unix.ENOTDIR, unix.EACCES, unix.ELOOP, unix.ENAMETOOLONG, unix.EBADF, unix.EINVAL, unix.EPERM, unix.ENOTCONN, unix.EIO, unix.ESTALE:
+		return true
+	}
+	return false
 }
 
 // mountOf tells what mount a descriptor is on. Only of what may be a copy of an
@@ -99,6 +111,8 @@ func (r *request) mountOf(fd kernel.FD) (*Place, error) {
 		return at, nil
 	case !known && !t.Copies(device):
 		return at, nil
+	case id == 0:
+		return nil, errors.New("statx: its file system hides an initial mount's ID")
 	case r.unique:
 		return at, r.stat(at)
 	}
@@ -133,8 +147,8 @@ func (r *request) stat(at *Place) error {
 		return err
 	}
 	at.Parent, at.Device, at.Root = st.Parent, st.Device, st.Root
-	if st, err := kernel.StatMount(namespace, st.Parent); err == nil {
-		at.On = &Mount{ID: st.ID, Parent: st.Parent, Device: st.Device, Root: st.Root}
+	if on, err := kernel.StatMount(namespace, st.Parent); err == nil {
+		at.on(Mount{ID: on.ID, Parent: on.Parent, Device: on.Device, Root: on.Root}, on.Point, st.Point)
 	}
 	return nil
 }
@@ -145,19 +159,27 @@ func (r *request) search(at *Place) error {
 	if err != nil {
 		return err
 	}
-	found := map[uint64]Mount{}
+	found := map[uint64]kernel.MountInfo{}
 	for _, m := range mounts {
-		found[m.ID] = Mount{ID: m.ID, Parent: m.Parent, Device: m.Number(), Root: m.Root}
+		found[m.ID] = m
 	}
 	m, ok := found[at.ID]
 	if !ok {
 		return nil
 	}
-	at.Mount = m
-	if parent, ok := found[m.Parent]; ok {
-		at.On = &parent
+	at.Parent, at.Device, at.Root = m.Parent, m.Number(), m.Root
+	if on, ok := found[m.Parent]; ok {
+		at.on(Mount{ID: on.ID, Parent: on.Parent, Device: on.Number(), Root: on.Root}, on.Target, m.Target)
 	}
 	return nil
+}
+
+// on says what a place is mounted on, and where, by the paths of both.
+func (at *Place) on(on Mount, itsPoint, point string) {
+	at.On = &on
+	if itsPoint != "" && within(point, itsPoint) {
+		at.Point = path.Join(on.Root, strings.TrimPrefix(point, itsPoint))
+	}
 }
 
 // base opens what a path begins at.

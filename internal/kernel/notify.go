@@ -99,19 +99,16 @@ func ioctl(fd FD, request uint, argument unsafe.Pointer) error {
 
 // ReadMemory copies memory of another process, as far as it is there, and
 // returns how much that was. A range must not leave its page: of one that does,
-// nothing may be copied. See process_vm_readv(2).
-func ReadMemory(tid int, at uint64, to []byte) int {
+// nothing may be copied. The error is an errno: EFAULT where there is nothing. See
+// process_vm_readv(2).
+func ReadMemory(tid int, at uint64, to []byte) (int, error) {
 	if len(to) == 0 {
-		return 0
+		return 0, nil
 	}
 	local := [1]unix.Iovec{{Base: &to[0]}}
 	local[0].SetLen(len(to))
 	remote := [1]unix.RemoteIovec{{Base: uintptr(at), Len: len(to)}}
-	n, err := unix.ProcessVMReadv(tid, local[:], remote[:], 0)
-	if err != nil {
-		return 0
-	}
-	return n
+	return unix.ProcessVMReadv(tid, local[:], remote[:], 0)
 }
 
 // SameFile tells whether two descriptors of this process are of one open file.

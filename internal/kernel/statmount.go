@@ -17,6 +17,7 @@ type MountStat struct {
 	Parent uint64
 	Device uint64 // of the file system, as makedev(3) has it
 	Root   string // what of the file system is mounted
+	Point  string // where it is mounted, below the root of its namespace; "" where that can't be told
 }
 
 // mountRequest is struct mnt_id_req of the kernel's linux/mount.h, as Linux 6.11
@@ -45,9 +46,10 @@ type statmountHead struct {
 }
 
 const (
-	statmountSBBasic  = 0x1 // STATMOUNT_SB_BASIC
-	statmountMntBasic = 0x2 // STATMOUNT_MNT_BASIC
-	statmountMntRoot  = 0x8 // STATMOUNT_MNT_ROOT
+	statmountSBBasic  = 0x1  // STATMOUNT_SB_BASIC
+	statmountMntBasic = 0x2  // STATMOUNT_MNT_BASIC
+	statmountMntRoot  = 0x8  // STATMOUNT_MNT_ROOT
+	statmountMntPoint = 0x10 // STATMOUNT_MNT_POINT
 )
 
 // MountNamespaceID is the number by which statmount(2) knows a mount namespace.
@@ -66,22 +68,30 @@ func MountNamespaceID(ns *os.File) (uint64, error) {
 func StatMount(namespace, id uint64) (MountStat, error) {
 	var buffer struct {
 		statmountHead
-		text [2 * unix.PathMax]byte
+		text [3 * unix.PathMax]byte
 	}
-	request := mountRequest{id: id, param: statmountSBBasic | statmountMntBasic | statmountMntRoot, namespace: namespace}
+	const needed = statmountSBBasic | statmountMntBasic | statmountMntRoot
+	request := mountRequest{id: id, param: needed | statmountMntPoint, namespace: namespace}
 	request.size = uint32(unsafe.Sizeof(request))
 	_, _, errno := unix.Syscall6(unix.SYS_STATMOUNT, uintptr(unsafe.Pointer(&request)), uintptr(unsafe.Pointer(&buffer)), unsafe.Sizeof(buffer), 0, 0, 0)
 	if errno != 0 {
 		return MountStat{}, fmt.Errorf("statmount: %w", errno)
 	}
-	if buffer.mask&request.param != request.param || int(buffer.root) >= len(buffer.text) {
+	if buffer.mask&needed != needed {
 		return MountStat{}, fmt.Errorf("statmount: %w", unix.ENODATA)
 	}
-	root, _, _ := bytes.Cut(buffer.text[buffer.root:], []byte{0})
-	return MountStat{
+	text := func(at uint32) string {
+		s, _, _ := bytes.Cut(buffer.text[min(int(at), len(buffer.text)):], []byte{0})
+		return string(s)
+	}
+	st := MountStat{
 		ID: buffer.id, OldID: buffer.oldID, Parent: buffer.parent,
-		Device: unix.Mkdev(buffer.major, buffer.minor), Root: string(root),
-	}, nil
+		Device: unix.Mkdev(buffer.major, buffer.minor), Root: text(buffer.root),
+	}
+	if buffer.mask&statmountMntPoint != 0 {
+		st.Point = text(buffer.point)
+	}
+	return st, nil
 }
 
 // ListMounts lists the IDs of all mounts of a mount namespace. See listmount(2).
@@ -106,15 +116,22 @@ func ListMounts(namespace uint64) ([]uint64, error) {
 
 // FileMount tells which mount a file lies on, whether the file is the root of
 // it, and the device of its file system. unique asks for the ID that is never
-// used again, of Linux 6.8. Nothing is waited for. See statx(2).
+// used again, of Linux 6.8. Nothing is waited for. id is 0 where the file system, of
+// FUSE, keeps it from everybody but its owner. The error is an errno. See statx(2).
 func FileMount(fd FD, unique bool) (id uint64, top bool, device uint64, err error) {
 	mask := unix.STATX_MNT_ID
 	if unique {
 		mask = unix.STATX_MNT_ID_UNIQUE
 	}
 	var st unix.Statx_t
-	err = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, mask, &st)
-	if err == nil && st.Mask&uint32(mask) == 0 {
+	const flags = unix.AT_EMPTY_PATH | unix.AT_STATX_DONT_SYNC
+	err = unix.Statx(int(fd), "", flags, mask, &st)
+	if err == unix.EACCES {
+		st, mask = unix.Statx_t{}, 0 // fuse_update_get_attr in the kernel's fs/fuse/dir.c
+		err = unix.Statx(int(fd), "", flags, mask, &st)
+		st.Mnt_id = 0
+	}
+	if err == nil && st.Mask&uint32(mask) != uint32(mask) {
 		err = unix.ENODATA
 	}
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, unix.Mkdev(st.Dev_major, st.Dev_minor), err

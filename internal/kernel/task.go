@@ -135,9 +135,45 @@ func (t Task) Status() (Status, error) {
 	return s, nil
 }
 
+// Effective are its effective capabilities over its user namespace. See
+// capget(2); Task.Proc doesn't matter.
+func (t Task) Effective() (Caps, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3, Pid: int32(t.TID)}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0, fmt.Errorf("capget: %w", err)
+	}
+	return Caps(data[0].Effective) | Caps(data[1].Effective)<<32, nil
+}
+
+// IDMaps are the maps of its user namespace, to the numbers of who looks.
+func (t Task) IDMaps() (uids, gids []IDMap, err error) {
+	if uids, err = t.idMap("uid_map"); err != nil {
+		return nil, nil, err
+	}
+	gids, err = t.idMap("gid_map")
+	return uids, gids, err
+}
+
+func (t Task) idMap(name string) ([]IDMap, error) {
+	data, err := t.read(name, 16384)
+	if err != nil {
+		return nil, err
+	}
+	var maps []IDMap
+	for line := range strings.Lines(string(data)) {
+		var m IDMap
+		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err != nil {
+			return nil, fmt.Errorf("cannot parse %d/%s: %w", t.TID, name, err)
+		}
+		maps = append(maps, m)
+	}
+	return maps, nil
+}
+
 // OpenFilesAs has the calling thread open files as another user, without the
-// capabilities of root that are about files. Nothing takes that back: the thread
-// has to end. See setfsuid(2), credentials(7).
+// capabilities of root that are about files. The groups stay: the thread has to end.
+// See setfsuid(2), credentials(7).
 func OpenFilesAs(s Status) error {
 	groups := make([]uint32, len(s.Groups)+1)
 	for i, group := range s.Groups {
@@ -147,18 +183,36 @@ func OpenFilesAs(s Status) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(s.Groups)), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
 		return fmt.Errorf("setgroups: %w", errno)
 	}
-	for _, id := range []struct {
-		name   string
-		call   uintptr
-		number int
-	}{{"setfsgid", unix.SYS_SETFSGID, s.FSGID}, {"setfsuid", unix.SYS_SETFSUID, s.FSUID}} {
-		_, _, _ = unix.RawSyscall(id.call, uintptr(id.number), 0, 0)     // returns what it was
-		now, _, _ := unix.RawSyscall(id.call, uintptr(^uint32(0)), 0, 0) // changes nothing
-		if int(now) != id.number {
-			return fmt.Errorf("%s %d: %w", id.name, id.number, unix.EPERM)
-		}
+	if err := setFSID("setfsgid", unix.SYS_SETFSGID, s.FSGID); err != nil {
+		return err
+	}
+	return SetFSUID(s.FSUID)
+}
+
+// SetFSUID has the calling thread open files as a user; as root, with its
+// capabilities about files again. See setfsuid(2).
+func SetFSUID(uid int) error { return setFSID("setfsuid", unix.SYS_SETFSUID, uid) }
+
+func setFSID(name string, call uintptr, id int) error {
+	_, _, _ = unix.RawSyscall(call, uintptr(id), 0, 0)            // it returns what was before
+	now, _, _ := unix.RawSyscall(call, uintptr(^uint32(0)), 0, 0) // and this changes nothing
+	if int(now) != id {
+		return fmt.Errorf("%s %d: %w", name, id, unix.EPERM)
 	}
 	return nil
+}
+
+// OwnerOf is the inode number of the user namespace that owns a namespace. See
+// ioctl_ns(2).
+func OwnerOf(ns *os.File) (uint64, error) {
+	owner, err := unix.IoctlRetInt(int(ns.Fd()), unix.NS_GET_USERNS)
+	runtime.KeepAlive(ns)
+	if err != nil {
+		return 0, fmt.Errorf("ioctl NS_GET_USERNS: %w", err)
+	}
+	f := os.NewFile(uintptr(owner), "user namespace")
+	defer f.Close()
+	return inode(f)
 }
 
 // Governs tells whether a capability over a user namespace is one over another
