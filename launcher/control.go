@@ -26,7 +26,7 @@ func Stop(ctx context.Context, name string) error {
 		return err
 	}
 	defer manager.Close()
-	err = manager.StopUnit(ctx, ScopeName(name))
+	err = stopScope(ctx, manager, ScopeName(name))
 	if errors.Is(err, units.ErrNoUnit) {
 		return &NotRunningError{name}
 	}
@@ -57,8 +57,9 @@ func awaitRelease(ctx context.Context, name string) error {
 	}
 }
 
-// Kill sends one signal to a container's payload.
-func Kill(_ context.Context, name string, signal syscall.Signal) error {
+// Kill sends one signal to a container's payload. That of a paused one gets it when
+// the container goes on, which SIGKILL makes it do.
+func Kill(ctx context.Context, name string, signal syscall.Signal) error {
 	state, err := ReadState(name)
 	if err != nil {
 		return err
@@ -68,8 +69,12 @@ func Kill(_ context.Context, name string, signal syscall.Signal) error {
 		return &NotRunningError{name}
 	}
 	defer payload.Close()
+	resume := signal == unix.SIGKILL && state.paused()
 	if err := kernel.SignalPidfd(payload, signal); err != nil {
 		return cannot("signal the payload", err)
+	}
+	if resume { // its PID 1 has to see it
+		return ofScope(ctx, name, (*units.Manager).ThawUnit)
 	}
 	return nil
 }

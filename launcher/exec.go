@@ -44,6 +44,9 @@ func (l *Launcher) Exec(ctx context.Context, name string, e Exec) (int, error) {
 		return 0, &NotRunningError{name}
 	}
 	defer leader.Close()
+	if state.paused() {
+		return 0, &PausedError{name}
+	}
 	x := &execution{Launcher: l, state: state, leader: leader, process: state.command(e)}
 	// The parent-death signal belongs to a thread.
 	thread := kernel.NewThread()

@@ -19,7 +19,7 @@ import (
 // Summary is a line of berth ps.
 type Summary struct {
 	Name    string    `json:"name"`
-	State   string    `json:"state"` // systemd's of the scope: running, stop-sigterm …; "starting"; "unsupervised": its berth was killed
+	State   string    `json:"state"` // systemd's of the scope: running, stop-sigterm …; "starting"; "paused": the freezer holds it; "unsupervised": its berth was killed
 	Scope   string    `json:"scope"`
 	PID     int       `json:"pid,omitempty"` // of the payload, on the host
 	Started time.Time `json:"started,omitzero"`
@@ -97,6 +97,9 @@ func summarize(name, state string) Summary {
 	s.Base, s.Size = known.Users.Base, known.Users.Size
 	s.Root, s.Command = known.Root, known.Process.Args
 	if cgroup, err := known.cgroup(); err == nil {
+		if state == "running" && isFrozen(cgroup) {
+			s.State = paused
+		}
 		s.Memory = readNumber(filepath.Join(cgroup, "memory.current"))
 		s.Tasks = readNumber(filepath.Join(cgroup, "pids.current"))
 	}
@@ -131,6 +134,7 @@ func readNumber(file string) *uint64 {
 // Inspection is all about one container.
 type Inspection struct {
 	*State
+	Paused     bool              `json:"paused"`
 	Unit       UnitState         `json:"unit"`
 	Namespaces map[string]string `json:"namespaces"` // kind to the kernel's name of it, as in /proc/PID/ns
 	UIDMap     []IDMap           `json:"uid_map"`
@@ -179,7 +183,7 @@ func Inspect(ctx context.Context, name string) (*Inspection, error) {
 		return nil, err
 	}
 	state.Container = nil
-	i := &Inspection{State: state, Namespaces: map[string]string{}, Unit: UnitState{
+	i := &Inspection{State: state, Paused: state.paused(), Namespaces: map[string]string{}, Unit: UnitState{
 		Active: unit.ActiveState, Sub: unit.SubState, Slice: unit.Slice, ControlGroup: unit.ControlGroup,
 		InvocationID: unit.InvocationID, Properties: unit.Properties,
 	}}

@@ -48,7 +48,11 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 	}
 	line("Name", "%s", i.Name)
 	line("Description", "%s", printable(i.Description))
-	line("State", "%s (%s) since %s", i.Unit.Active, i.Unit.Sub, i.Started.Local().Format(time.RFC3339))
+	sub := i.Unit.Sub
+	if i.Paused {
+		sub += ", paused"
+	}
+	line("State", "%s (%s) since %s", i.Unit.Active, sub, i.Started.Local().Format(time.RFC3339))
 	line("Unit", "%s", i.Scope)
 	line("Cgroup", "%s", i.Unit.ControlGroup)
 	line("Invocation", "%s", i.Unit.InvocationID)

@@ -52,6 +52,7 @@ them. See berth.toml(5) for the files.`,
 	)
 	root.AddCommand(
 		runCommand(), execCommand(), shellCommand(), stopCommand(), killCommand(),
+		pauseCommand(), resumeCommand(),
 		psCommand(), inspectCommand(), logsCommand(),
 		checkCommand(), planCommand(), profilesCommand(), securityCommand(), learnCommand(),
 		poolCommand(), doctorCommand(),
