@@ -13,7 +13,7 @@ import (
 // TestMountAttacks holds the attempts to, and with what was seen of the peers.
 func TestMountAttackDocument(t *testing.T) {
 	file := filepath.Join(moduleRoot, "docs/mountguard-attacks.md")
-	want := attackDocument()
+	want := attackDocument(t)
 	if *updateDocument {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -79,13 +79,14 @@ namespace of its own: its filter denies the calls.
 `
 
 // attackDocument is docs/mountguard-attacks.md.
-func attackDocument() string {
+func attackDocument(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(attackDocumentHead)
 	b.WriteString("\n## Answers\n\nThe errno is that of the call that fails; with \"at CALL\" it is not the last that the attempt would\nmake. \"Own\" is the container's own mount namespace, also with another root directory; \"nested\"\na mount namespace in its user namespace; \"nested user\" one in a nested user namespace.\n")
 	writeAnswers(&b, attackRules(), len(attackRules()))
 	b.WriteString("\nWith `immutable_unmounts = \"deny\"` these are other:\n")
 	writeAnswers(&b, keptRules(), len(keptRules())-len(attackRules()))
+	writePeers(t, &b)
 	b.WriteString("\n## Mounts\n\n")
 	for _, m := range attackedPlaces() {
 		fmt.Fprintf(&b, "- `%s`: %s\n", m.name, m.what)

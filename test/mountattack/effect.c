@@ -71,7 +71,7 @@ static int gives_root(int dir)
 }
 
 /* can_see tells whether something masked has content. */
-static int can_see(int dir, const char *name)
+int can_see(int dir, const char *name)
 {
 	char byte;
 	int fd = *name ? openat(dir, name, O_RDONLY | O_CLOEXEC) : openat(dir, ".", O_RDONLY | O_CLOEXEC), sees = 0;
@@ -88,6 +88,13 @@ static int can_see(int dir, const char *name)
 	sees = read(fd, &byte, 1) > 0;
 	close(fd);
 	return sees;
+}
+
+/* is_mask: a mask hides by being there, whether or not root could read what it
+ * hides. */
+static int is_mask(const struct mount *m)
+{
+	return m->hidden != NULL && *m->hidden == 0;
 }
 
 static const char *lost_flag(unsigned long lost)
@@ -137,10 +144,10 @@ static enum found look(const struct mount *m, const char *path, const struct ope
 	enum found found = NOTHING;
 	if (fstat(fd, &about) == 0 && fstatfs(fd, &fs) == 0) {
 		int top = same_file(&about, &m->top), below = m->sub != NULL && same_file(&about, &m->below);
-		int view = o->kind & (NEW_VIEW | LAYER) && strcmp(path, "copy") == 0;
+		int view = o->kind & (NEW_VIEW | LAYER) && strcmp(path, copy_of(m)) == 0;
 		unsigned long flags = fs.f_flags & LOCKABLE, lost = m->flags & ~flags;
 		const char *can = top || below || view ? can_do(m, fd, below, o->kind & LAYER) : NULL;
-		if (can == NULL && m->hidden != NULL && *m->hidden == 0 && can_see(AT_FDCWD, path))
+		if (can == NULL && is_mask(m) && !top && strcmp(path, copy_of(m)) != 0)
 			can = "unmasked";
 		if (can == NULL && (top || below) && lost != 0)
 			can = lost_flag(lost);

@@ -159,6 +159,7 @@ extern const size_t form_count;
 /* What came of it. (effect.c) */
 void judge(const struct attempt *, const struct operation *, char *effect, size_t size);
 void print_controls(const struct context *); /* that what judge looks for can be seen at all */
+int can_see(int dir, const char *name);
 int report_euid(void);
 
 /* The container's mounts. (table.c) */

@@ -49,14 +49,36 @@ static void survey(struct mount *m)
 	m->present = 1;
 	m->is_directory = S_ISDIR(m->top.st_mode);
 	m->flags = about.f_flags & LOCKABLE;
+	if (m->hidden != NULL && can_see(fd, m->hidden))
+		m->hidden = NULL;
 	if (m->sub != NULL && (fstatat(fd, m->sub, &m->below, 0) < 0 || !S_ISDIR(m->below.st_mode)))
 		m->sub = NULL;
 	close(fd);
 }
 
+/* choose_mask: not every runtime masks the same files. */
+static void choose_mask(void)
+{
+	static const char *const masked[] = {"/proc/kallsyms", "/proc/timer_list", "/proc/keys"};
+	const char *path = NULL;
+	for (size_t i = 0; i < LENGTH(masked) && path == NULL; i++) {
+		int fd = open(masked[i], O_PATH | O_CLOEXEC);
+		if (fd >= 0 && is_mount(fd))
+			path = masked[i];
+		close(fd);
+	}
+	for (size_t i = 0; i < mount_count && path != NULL; i++) {
+		if (strcmp(mounts[i].name, "mask") == 0)
+			mounts[i].path = path;
+		if (strcmp(mounts[i].name, "proc") == 0)
+			mounts[i].hidden = path + strlen("/proc/");
+	}
+}
+
 /* survey_mounts finds out what is there, before anything is tried. */
 void survey_mounts(void)
 {
+	choose_mask();
 	mkdir("/tmp/sub", 0755);
 	mkdir("/dev/sub", 0755);
 	for (size_t i = 0; i < mount_count; i++)

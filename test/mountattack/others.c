@@ -63,7 +63,7 @@ static long new_view_weakened(struct attempt *a, const struct operation *o)
 {
 	(void)o;
 	STEP(a, "mount", new_view(a, o));
-	return sys_umount(joined("copy", strcmp(a->mount->name, "sys") == 0 ? "firmware" : "kallsyms"), MNT_DETACH);
+	return sys_umount(joined("copy", a->mount->hidden), MNT_DETACH);
 }
 
 static const struct operation list[] = {
