@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,93 +15,14 @@ import (
 // (the kernel alone would refuse that where parts of the outer ones are hidden),
 // shows what is its own only, and hides all that the outer one does.
 
-// toolsRoot is where the host sees the tools' root, which it may write to.
-const toolsRoot = "/var/lib/machines/tools"
-
-// toolsSetup makes of the tools' root one with a plain user, a bundle for OCI
-// runtimes, and the programs that look around in nested containers.
-const toolsSetup = `
-cd ` + toolsRoot + `
-echo worker:x:1000:1000::/home/worker:/bin/sh >> etc/passwd
-echo worker:x:1000: >> etc/group
-echo worker:10000:2000 | tee etc/subuid > etc/subgid
-echo 0123456789abcdef0123456789abcdef > etc/machine-id
-mkdir -p home/worker bundle/rootfs m
-chown 1000:1000 home/worker
-cd bundle/rootfs
-mkdir bin dev etc proc root run sys tmp usr var
-chmod 1777 tmp
-echo ID=nested > etc/os-release
-cp ../../bin/busybox bin/
-for name in sh cat ls mount umount sleep readlink; do ln -s busybox bin/$name; done
-cp ` + attackProgram + ` attack
-cat > look <<-'END'
-	#!/bin/sh
-	echo "pid $$"
-	for p in /proc/[0-9]*; do echo "process $(cat $p/cmdline | tr '\0' ' ')"; done
-	while read line; do echo "mount $line"; done < /proc/self/mountinfo
-	[ $# = 0 ] || /attack try "$@"
-	for file in kallsyms keys timer_list interrupts kmsg; do
-		echo "$file $(timeout 1 head -c 100 /proc/$file 2>/dev/null | wc -c)"
-	done
-END
-cat > ../../usr/local/bin/oci <<-'END'
-	#!/bin/sh
-	# oci RUNTIME SPEC-OPTION... -- COMMAND...: runs it in a container of the runtime's default
-	set -eu
-	runtime=$1 options=; shift
-	while [ "$1" != -- ]; do options="$options $1"; shift; done
-	shift
-	args=; for a; do args="$args\"$a\","; done
-	dir=$(mktemp -d); cd $dir
-	$runtime spec $options
-	sed -i -e 's/"terminal": true/"terminal": false/' -e "s|^\([[:space:]]*\)\"sh\"|\1${args%,}|" -e 's|"rootfs"|"/bundle/rootfs"|' config.json
-	$runtime --root $dir/state run nested
-	cd /; rm -r $dir
-END
-chmod 755 look ../../usr/local/bin/oci
-cp look attack ../..
-ln -sf multi-user.target ../../etc/systemd/system/default.target`
-
-// withTools runs test with the body of a container's file: of profile "system",
-// with a copy of the tools' root.
-func withTools(t *testing.T, test func(t *testing.T, h *host.Host, body string)) {
-	t.Helper()
-	withBerth(t, func(t *testing.T, h *host.Host) {
-		withAttacks(t)
-		root, err := host.ToolsRoot(t.Context(), h.Suite(), os.Stderr)
-		if err != nil && h.Suite().Canary {
-			t.Skipf("the canary has no tools today: %v", err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		own := filepath.Join(h.RootDir(), toolsRoot)
-		shell(t, h, "mkdir -p "+filepath.Dir(toolsRoot))
-		t.Cleanup(func() {
-			if err := os.RemoveAll(own); err != nil {
-				t.Error(err)
-			}
-		})
-		if out, err := exec.Command("cp", "-a", "--reflink=auto", root, own).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		shell(t, h, toolsSetup)
-		test(t, h, unrestricted+fmt.Sprintf("[root]\ndirectory = %q\n", toolsRoot))
-	})
-}
-
-// asWorker runs a command as a plain user of the container.
-const asWorker = "env HOME=/home/worker TMPDIR=/home/worker XDG_RUNTIME_DIR=/home/worker setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs "
-
 // podman is a podman that needs nothing but files: no network, no init. Its runc
 // takes no container without a cgroup.
 func podman(runtime string) string {
-	cgroups := " --cgroup-manager cgroupfs run"
+	const command = "podman --cgroup-manager cgroupfs run --rm --network none --runtime "
 	if runtime == "crun" {
-		cgroups = " run --cgroups disabled"
+		return command + "crun --cgroups disabled "
 	}
-	return "podman --root /var/store --runroot /run/store --runtime " + runtime + cgroups + " --rm --network none "
+	return command + runtime + " "
 }
 
 // nesting are ways to make a container in a container, each followed by a command.
@@ -133,6 +51,7 @@ func nesting() map[string]struct {
 		"runc":                          {"oci runc -- ", false},
 		"runc with a user namespace":    {"oci runc --rootless -- ", false},
 		"runc as a user":                {asWorker + "oci runc --rootless -- ", false},
+		"podman as a user":              {asWorker + podman("crun") + "--rootfs /bundle/rootfs ", false},
 		"podman":                        {podman("crun") + "--rootfs /bundle/rootfs ", false},
 		"podman, runc":                  {podman("runc") + "--rootfs /bundle/rootfs ", false},
 		"podman, privileged":            {podman("crun") + "--privileged --rootfs /bundle/rootfs ", true},
@@ -283,7 +202,7 @@ func TestNestedPodmanImages(t *testing.T) {
 // it can't mount: every line says what the service must find.
 func TestNestedServices(t *testing.T) {
 	withTools(t, func(t *testing.T, h *host.Host, body string) {
-		define(t, h, "tools", body+"[process]\nboot = true\n")
+		define(t, h, "tools", body+"[process]\nboot = true\n[[mounts]]\ntype = \"bind\"\nsource = \"/opt/debian\"\ntarget = \"/debian\"\nread_only = true\n")
 		c := beginContainer(t, h, "tools", "run", "tools")
 		c.awaitStart()
 		c.awaitSystem()
@@ -324,10 +243,11 @@ func TestNestedServices(t *testing.T) {
 			})
 		}
 		for name, command := range map[string]string{
-			"unshare": "unshare -Urmpf --mount-proc ",
-			"bwrap":   "bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc --dev /dev --cap-add ALL ",
-			"podman":  podman("crun") + "--privileged --rootfs /bundle/rootfs ",
-			"service": "systemd-run --quiet --wait --pipe -p ProtectProc=invisible -p PrivateNetwork=yes ",
+			"unshare":                   "unshare -Urmpf --mount-proc ",
+			"bwrap":                     "bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc --dev /dev --cap-add ALL ",
+			"podman":                    podman("crun") + "--privileged --rootfs /bundle/rootfs ",
+			"podman, systemd's cgroups": "podman run --rm --network none --pids-limit 0 --privileged --rootfs /bundle/rootfs ",
+			"service":                   "systemd-run --quiet --wait --pipe -p ProtectProc=invisible -p PrivateNetwork=yes ",
 		} {
 			t.Run(name, func(t *testing.T) {
 				got, attacks := lookAround(c.sh(command+strings.Join(lookAndAttack(), " "))), unmasking()
@@ -339,6 +259,21 @@ func TestNestedServices(t *testing.T) {
 				got.isNestedIn(t, outer, attacks)
 			})
 		}
+		t.Run("a system in the system", func(t *testing.T) {
+			c.sh(`mkdir /tmp/upper /tmp/work; mount -t overlay -o userxattr,lowerdir=/debian,upperdir=/tmp/upper,workdir=/tmp/work none /m
+				podman --cgroup-manager cgroupfs run --detach --name system --privileged --systemd always --network none --rootfs /m /sbin/init >/dev/null`)
+			got := c.sh(`
+				podman() { command podman --cgroup-manager cgroupfs "$@"; }
+				for i in $(seq 50); do
+					case $(podman exec system systemctl is-system-running --wait 2>/dev/null || true) in running|degraded) break;; esac
+					sleep 0.1
+				done
+				podman exec system systemd-run --quiet --wait --pipe -p ProtectProc=invisible -p DynamicUser=yes sh -c '[ ! -e /proc/1 ] && echo hidden'
+				podman stop --time 10 system >/dev/null; podman rm system >/dev/null; umount /m`)
+			if got != "hidden" {
+				t.Errorf("got %q", got)
+			}
+		})
 		if got := berth(t, h, "stop", "tools"); got.Status != 0 {
 			t.Errorf("stop: %+v", got)
 		}
