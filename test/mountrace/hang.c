@@ -76,6 +76,9 @@ static void serve(void)
 		case FUSE_OPEN:
 			answer(in->unique, &opened, sizeof opened);
 			break;
+		case FUSE_FLUSH: /* when a process ends */
+			answer(in->unique, NULL, 0);
+			break;
 		}
 	}
 }
@@ -206,7 +209,8 @@ static void memory(const char *name)
 		_exit(0);
 	}
 	close(device);
-	int fd = open(HANG "/file", O_RDONLY | O_CLOEXEC);
+	device = -1;
+	int fd = open(HANG "/file", O_RDONLY | O_CLOEXEC); /* kept: to close it waits as well */
 	hanging_string = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (fd < 0 || hanging_string == MAP_FAILED) {
 		end_waiting();
