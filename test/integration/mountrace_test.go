@@ -255,8 +255,9 @@ func resourcesOf(t *testing.T, pid int) (r resources) {
 	return r
 }
 
-// handedOut is how many descriptors that it gave to callers the guard keeps.
-const handedOut = 16
+// handedOut is how many copies of what it gave to callers the guard keeps: contexts
+// of file systems, and mounts.
+const handedOut = 2 * 16
 
 // Callers that come all at once, die, hang, are signalled, and whose memory isn't
 // there: each is answered, and the guard is afterwards what it was.
@@ -332,5 +333,17 @@ func TestKilledSupervisorWithWaitingCallers(t *testing.T) {
 		again := idle(t, h, "box", body)
 		again.stop()
 		forget(t, h)
+	})
+}
+
+// What is mounted on a directory of a writable root goes when the directory is
+// removed in another mount namespace, locked in place or not. Nothing appears.
+func TestRemovedMountPointsShowNothing(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		define(t, h, "box", raceMounts(t, h, false)+"[mountguard]\nimmutable_unmounts = \"deny\"\n")
+		race(t, h, []string{"run", "box", "--", "/mountrace", "-d"}, []string{"removed"})
+		if got := berth(t, h, "run", "box", "--", "/usr/bin/cat", "/proc/1/comm"); got.Status != 0 {
+			t.Errorf("the next start: %+v", got)
+		}
 	})
 }

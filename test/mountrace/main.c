@@ -13,7 +13,7 @@
 static const struct attack *const lists[] = {
 	argument_attacks, descriptor_attacks, register_attacks, crowd_attacks, memory_attacks, task_attacks, hang_attacks,
 	/* only when they are named */
-	count_attacks, stay_attacks,
+	count_attacks, stay_attacks, removal_attacks,
 };
 #define ALWAYS 7
 

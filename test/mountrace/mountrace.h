@@ -143,7 +143,7 @@ struct attack {
 };
 extern const struct attack argument_attacks[], descriptor_attacks[], register_attacks[], crowd_attacks[],
 	memory_attacks[], task_attacks[], hang_attacks[],
-	stay_attacks[], count_attacks[]; /* each ends with a NULL name */
+	stay_attacks[], count_attacks[], removal_attacks[]; /* each ends with a NULL name */
 void run_ways(const char *only);
 
 #endif

@@ -181,7 +181,7 @@ void in_child(const char *name, void (*run)(const char *name))
 		fflush(stdout);
 		_exit(0);
 	}
-	int status = pid_after(pid, !strcmp(name, "stay") ? 1e6 : seconds + 60);
+	int status = pid_after(pid, !strcmp(name, "stay") ? 1e6 : seconds + 90);
 	if (status == -1)
 		verdict(name, "it hangs");
 	else if (WIFSIGNALED(status))

@@ -196,5 +196,42 @@ static void counted(const char *name)
 	verdict(name, NULL);
 }
 
+/* Whoever removes a directory takes away what is mounted on it in other mount
+ * namespaces: rmdir(2) is allowed where nothing is mounted on it, and the kernel asks
+ * no lock then. That shows nothing of what was hidden: no file system comes without
+ * its masks. */
+static void removed(const char *name)
+{
+	char seen[256];
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("own", "/tmp", "tmpfs", 0, NULL))
+			_exit(1);
+		make_directories("/tmp/old");
+		if (syscall(SYS_pivot_root, "/tmp", "/tmp/old"))
+			_exit(2);
+		int root = open("/old", O_PATH | O_CLOEXEC);
+		if (umount2("/old", MNT_DETACH))
+			_exit(3);
+		_exit(unlinkat(root, "proc", AT_REMOVEDIR) || unlinkat(root, "sys", AT_REMOVEDIR) ? 4 : 0);
+	}
+	errno = exit_status(pid);
+	expect("removing /proc and /sys elsewhere", errno ? -1 : 0, 0);
+	if (!weakened(seen, sizeof seen))
+		snprintf(wrong, sizeof wrong, "nothing was removed: this kernel asks for locks, and the threat model is wrong");
+	static const char *const types[] = {"proc", "sysfs"};
+	make_directories(NEW_FS);
+	for (size_t i = 0; i < LENGTH(types); i++) {
+		int done = mount("own", NEW_FS, types[i], 0, NULL);
+		if (done == 0 && reveals(NEW_FS))
+			snprintf(wrong, sizeof wrong, "a new %s shows what was hidden", types[i]);
+		expect("a new mount after that", done, 0);
+		umount2(NEW_FS, MNT_DETACH);
+	}
+	verdict(name, wrong[0] ? wrong : NULL);
+	_exit(wrong[0] != 0);
+}
+
+const struct attack removal_attacks[] = {{"removed", removed}, {NULL, NULL}};
 const struct attack count_attacks[] = {{"counted", counted}, {NULL, NULL}};
 const struct attack task_attacks[] = {{"tasks", tasks}, {NULL, NULL}};
