@@ -42,8 +42,11 @@ type statmountHead struct {
 	attr, propagation    uint64
 	peers, master, slave uint64
 	root, point          uint32
-	_                    [512 - 120]byte
+	_                    [512 - 112]byte
 }
+
+// The strings begin where the kernel's structure ends.
+const _ = -uint(unsafe.Sizeof(statmountHead{}) ^ 512)
 
 const (
 	statmountSBBasic  = 0x1  // STATMOUNT_SB_BASIC
