@@ -15,7 +15,7 @@ DEPS := gcc libc6-dev libseccomp-dev pkg-config \
 BERTH_HOST = $(GO) run ./test/host/cmd/berth-host
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build install lint test bench host demo fuzz clean
+.PHONY: help deps build install lint test bench peers host demo fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,9 @@ test: build ## all tests; as root, also in private hosts of every suite
 bench: build ## times and sizes beside the peers', in a private host
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./test/bench
 	$(BERTH_HOST) -suite $(SUITE) -- /opt/berth/bin/bench
+
+peers: build ## what systemd-nspawn and podman let through, for docs/mountguard-attacks.md
+	BERTH_PEERS=1 BERTH_SUITES=trixie $(GO) test -count=1 ./test/integration -run TestMountAttackPeers
 
 host: build ## a shell in a private host with berth installed (SUITE=bookworm)
 	@$(BERTH_HOST) -suite $(SUITE)
