@@ -62,6 +62,7 @@ var owned = []struct {
 	{"github.com/pelletier/go-toml/v2", "berth/config", "only config reads TOML"},
 	{"github.com/seccomp/libseccomp-golang", "berth/sandbox/seccomp", "only seccomp compiles filters"},
 	{"github.com/spf13/cobra", "berth/cmd/berth", "the command line is one layer"},
+	{"charm.land/bubbletea/v2", "berth/cmd/berth", "a live view is the command line's"},
 }
 
 func TestImports(t *testing.T) {

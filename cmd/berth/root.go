@@ -53,7 +53,7 @@ them. See berth.toml(5) for the files.`,
 	root.AddCommand(
 		runCommand(), execCommand(), shellCommand(), stopCommand(), killCommand(),
 		pauseCommand(), resumeCommand(),
-		psCommand(), inspectCommand(), logsCommand(),
+		psCommand(), topCommand(), inspectCommand(), logsCommand(),
 		checkCommand(), planCommand(), profilesCommand(), securityCommand(), learnCommand(),
 		poolCommand(), doctorCommand(),
 		completionCommand(), versionCommand(),
