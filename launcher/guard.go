@@ -153,7 +153,7 @@ func uniqueIDs(namespace *os.File) (mountIDs, error) {
 	if err != nil {
 		return nil, nil // Linux before 6.11
 	}
-	all, err := kernel.ListMounts(id)
+	all, err := kernel.ListMounts(id, kernel.AllMounts)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ type Guard struct {
 	failed    func(error)
 	counts    counts
 	contexts  handed         // file system contexts
-	made      handed         // detached mounts
+	made      made           // detached mounts
 	slots     chan struct{}  // for calls that may have to wait
 	working   sync.WaitGroup // those
 

@@ -8,9 +8,8 @@ import (
 	"berth/internal/kernel"
 )
 
-// handed are the last files that callers have got, and that the guard keeps.
-// A context that is forgotten is the kernel's to judge, which refuses it. A mount
-// that is forgotten goes away unless it has been attached somewhere.
+// handed are the last contexts that callers have got, and that the guard keeps.
+// One that is forgotten is the kernel's to judge, which refuses it.
 type handed struct {
 	mu   sync.Mutex
 	list []*os.File
@@ -70,4 +69,55 @@ func (h *handed) find(t kernel.Task, number int32) (*os.File, error) {
 		}
 	}
 	return nil, nil
+}
+
+// made are the last mounts that callers have got, by their IDs. One lives as long
+// as its descriptor here does, until it has been attached; and as long as that
+// is open, it can't be unmounted.
+type made struct {
+	mu   sync.Mutex
+	ids  []uint64 // in the order in which they were made
+	tree map[uint64]*os.File
+}
+
+func (m *made) add(id uint64, tree *os.File) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tree == nil {
+		m.tree = map[uint64]*os.File{}
+	}
+	if len(m.ids) == maxHanded {
+		m.forget(m.ids[0])
+	}
+	m.ids, m.tree[id] = append(m.ids, id), tree
+}
+
+func (m *made) has(id uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tree[id] != nil
+}
+
+// drop lets go of one that has been attached, or that nobody has got.
+func (m *made) drop(id uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forget(id)
+}
+
+func (m *made) forget(id uint64) {
+	if tree := m.tree[id]; tree != nil {
+		tree.Close()
+		delete(m.tree, id)
+		m.ids = slices.DeleteFunc(m.ids, func(other uint64) bool { return other == id })
+	}
+}
+
+// close drops all.
+func (m *made) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.ids) > 0 {
+		m.forget(m.ids[0])
+	}
 }

@@ -14,10 +14,13 @@ import (
 // perform carries a call out for its caller. Whatever it needs is in descriptors
 // and copies by now.
 func (w *walk) perform(v Verdict, s situation) {
+	defer s.close()
 	var err error
 	switch w.call.Operation {
 	case Move:
 		err = w.move(s)
+	case Unmount:
+		err = w.unmount(s)
 	case Reconfigure:
 		err = w.setFlags(s)
 	case NewMount:
@@ -31,6 +34,7 @@ func (w *walk) perform(v Verdict, s situation) {
 	default:
 		err = errors.New("internal error: nothing to perform")
 	}
+	s.close() // before the answer: what is held open can't be unmounted
 	if err != nil {
 		w.refuse(v, err)
 		return
@@ -126,7 +130,23 @@ func (w *walk) move(s situation) error {
 	if w.call.beneath() {
 		flags |= moveBeneath
 	}
-	return unix.MoveMount(int(s.source), "", int(s.target), "", flags)
+	err := unix.MoveMount(int(s.source), "", int(s.target), "", flags)
+	if err == nil && s.Made {
+		w.made.drop(s.Source.ID)
+	}
+	return err
+}
+
+// unmount unmounts a view with its masks. The kernel looks once more whether it
+// is locked itself.
+func (w *walk) unmount(s situation) error {
+	if err := w.enter(); err != nil {
+		return err
+	}
+	if err := unix.Fchdir(int(s.target)); err != nil {
+		return err
+	}
+	return unix.Unmount(".", unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 }
 
 // missing is the errno for a path that leads nowhere.
@@ -210,7 +230,7 @@ func (w *walk) mountView() error {
 	if err := kernel.CreateFS(context, options); err != nil {
 		return err
 	}
-	tree, err := w.views.Mount(w.call.FS, context, newAttributes(w.call.Flags))
+	tree, err := w.makeTree(w.call.FS, context, newAttributes(w.call.Flags))
 	if err != nil {
 		return err
 	}
@@ -320,7 +340,7 @@ func (r *request) makeView(s situation) error {
 		return err
 	}
 	mounts.Close()
-	tree, err := r.views.Mount(s.context.Name(), s.context, r.n.Args[2])
+	tree, err := r.makeTree(s.context.Name(), s.context, r.n.Args[2])
 	if err != nil {
 		return err
 	}
@@ -334,10 +354,40 @@ func (r *request) makeView(s situation) error {
 	if r.call.Flags&unix.FSMOUNT_CLOEXEC != 0 {
 		flags = unix.O_CLOEXEC
 	}
-	r.made.add(tree)
+	id, _, _, err := kernel.FileMount(kernel.FD(root.Fd()), r.unique)
+	if err != nil {
+		tree.Close()
+		return err
+	}
+	r.made.add(id, tree)
 	err = kernel.AnswerFD(r.listener.fd, r.n.ID, root, flags)
 	if err != nil {
-		r.made.drop(tree)
+		r.made.drop(id)
 	}
 	return err
+}
+
+// mountAttributes are what fsmount(2) takes.
+const mountAttributes = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC |
+	unix.MOUNT_ATTR__ATIME | unix.MOUNT_ATTR_NODIRATIME | unix.MOUNT_ATTR_NOSYMFOLLOW
+
+// makeTree makes the mount of a context. Attributes that the caller asks for are
+// not locked: it may take them back.
+func (r *request) makeTree(fs string, context *os.File, attributes uint64) (*os.File, error) {
+	if attributes&^mountAttributes != 0 {
+		return nil, unix.EINVAL
+	}
+	tree, err := r.views.Mount(fs, context, 0)
+	if err != nil || attributes == 0 {
+		return tree, err
+	}
+	attr := unix.MountAttr{Attr_set: attributes &^ unix.MOUNT_ATTR__ATIME, Attr_clr: 0}
+	if attributes&unix.MOUNT_ATTR__ATIME != 0 {
+		attr.Attr_set, attr.Attr_clr = attributes, unix.MOUNT_ATTR__ATIME
+	}
+	if err := unix.MountSetattr(int(tree.Fd()), "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
 }

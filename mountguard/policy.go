@@ -26,6 +26,8 @@ type Situation struct {
 	Target  *Place
 	Source  *Place
 	Context bool // MakeMount: the context is one that the guard has opened
+	View    bool // Unmount: the target is a procfs or sysfs with masks on it, and nothing else
+	Made    bool // Move: the source is a mount that the guard has made, attached nowhere yet
 }
 
 // Action is what becomes of a call.
@@ -77,7 +79,7 @@ const (
 func (p Policy) Judge(t *Table, c Call, s Situation) Verdict {
 	switch c.Operation {
 	case Unmount:
-		return p.unmount(t, s.Target)
+		return p.unmount(t, c, s)
 	case Move:
 		return move(t, c, s)
 	case NewMount, OpenFS:
@@ -131,13 +133,20 @@ func refuse(errno syscall.Errno, rule Rule, about *Initial) Verdict {
 // unmount: what is fixed stays, also what /proc and /sys hide in a copy of the
 // container's mounts for another namespace. The errno is not the kernel's EINVAL,
 // which says that nothing is mounted there.
-func (p Policy) unmount(t *Table, at *Place) Verdict {
+//
+// The masks of a view that the guard has made would keep its top busy for ever:
+// it is unmounted with them.
+func (p Policy) unmount(t *Table, c Call, s Situation) Verdict {
+	at := s.Target
 	if at == nil || !at.Top {
 		return Verdict{Action: Continue}
 	}
 	i := t.exact(at.Mount)
 	if i == nil {
 		if i = t.mask(at); i == nil {
+			if s.View && c.Flags&^(unmountForce|unmountNoFollow) == 0 {
+				return Verdict{Action: Perform, Rule: MaskedView}
+			}
 			return Verdict{Action: Continue}
 		}
 		return refuse(syscall.EBUSY, KeepInPlace, i)
@@ -163,6 +172,9 @@ func (p Policy) unmount(t *Table, at *Place) Verdict {
 // unless it was added on a mount of the container's, or the container puts a mount
 // between them.
 func move(t *Table, c Call, s Situation) Verdict {
+	if s.Made { // the guard lets go of it then
+		return Verdict{Action: Perform, Rule: MaskedView}
+	}
 	if !s.Own {
 		return Verdict{Action: Continue}
 	}
@@ -222,3 +234,9 @@ func (c Call) flagsOnly() bool {
 		unix.MS_POSIXACL | unix.MS_I_VERSION | unix.MS_LAZYTIME
 	return c.Name == "mount" && c.Data == "" && c.Flags&superblock == 0
 }
+
+// Flags of umount2(2) with which it is still plain.
+const (
+	unmountForce    = 0x1 // MNT_FORCE
+	unmountNoFollow = 0x8 // UMOUNT_NOFOLLOW
+)

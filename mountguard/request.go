@@ -53,7 +53,6 @@ func (r *request) atLength() {
 	v := r.judge(s, err)
 	if v.Action == Perform {
 		w.perform(v, s)
-		s.close()
 		return
 	}
 	s.close()

@@ -20,9 +20,10 @@ type situation struct {
 	context        *os.File
 }
 
-func (s situation) close() {
+func (s *situation) close() {
 	s.target.Close()
 	s.source.Close()
+	s.target, s.source = kernel.NoFD, kernel.NoFD
 }
 
 // resolver follows a path of a call's as its caller would.
@@ -48,12 +49,20 @@ func (r *request) look(by resolver) (s situation, err error) {
 	switch r.call.Operation {
 	case Unmount, Remount, Reconfigure, SetAttr, CloneAttr:
 		s.target, s.Target, err = r.place(by, r.call.Target)
+		if err == nil && r.call.Operation == Unmount && s.Target != nil && s.Target.Top {
+			s.View, err = r.isView(s.target, s.Target)
+		}
 	case Move:
-		if !s.Own {
+		detached := r.call.Source.Empty && r.call.Source.Name == ""
+		if !s.Own && !detached {
 			return s, nil
 		}
 		if s.source, s.Source, err = r.place(by, r.call.Source); err != nil {
 			return s, err
+		}
+		s.Made = detached && s.Source != nil && r.made.has(s.Source.ID)
+		if !s.Own && !s.Made {
+			return s, nil
 		}
 		s.target, s.Target, err = r.place(by, r.call.Target)
 	case MakeMount:
@@ -220,8 +229,8 @@ func (c cached) resolve(p Path) (kernel.FD, error) {
 	switch {
 	case err == unix.EAGAIN || err == unix.EXDEV || err == unix.ELOOP:
 		return kernel.NoFD, errSlow
-	case err == unix.ENOENT && hasSelf(p.Name):
-		return kernel.NoFD, errSlow // it isn't in the container's /proc
+	case err == unix.ENOENT: // it may lead through /proc/self, as /dev/fd does
+		return kernel.NoFD, errSlow
 	}
 	return fd, err
 }
@@ -231,4 +240,73 @@ func (p Path) flags() int {
 		return unix.O_NOFOLLOW
 	}
 	return 0
+}
+
+// isView tells whether a mount is a procfs or sysfs, with masks on it and nothing
+// else. It is asked of what isn't an initial one.
+func (r *request) isView(fd kernel.FD, at *Place) (bool, error) {
+	var st unix.Statfs_t
+	t := r.table.Load()
+	if t.Initial(at.ID) || unix.Fstatfs(int(fd), &st) != nil {
+		return false, nil
+	}
+	if st.Type != unix.PROC_SUPER_MAGIC && st.Type != unix.SYSFS_MAGIC {
+		return false, nil
+	}
+	below, err := r.below(at.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, device := range below {
+		if device != at.Device && !t.masks(device) {
+			return false, nil
+		}
+	}
+	return len(below) > 0, nil
+}
+
+// below lists the devices of the mounts on a mount of the caller's namespace.
+func (r *request) below(id uint64) ([]uint64, error) {
+	if !r.unique {
+		return r.belowByOldID(id)
+	}
+	ns, err := r.task.OpenNS("mnt")
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	namespace, err := kernel.MountNamespaceID(ns)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := kernel.ListMounts(namespace, id)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var devices []uint64
+	for _, id := range ids {
+		if st, err := kernel.StatMount(namespace, id); err == nil {
+			devices = append(devices, st.Device)
+		}
+	}
+	return devices, nil
+}
+
+func (r *request) belowByOldID(id uint64) ([]uint64, error) {
+	mounts, err := kernel.MountsOf(r.task.TID)
+	if err != nil {
+		return nil, err
+	}
+	on := map[uint64]bool{id: true}
+	var devices []uint64
+	for _, m := range mounts { // one comes after what it is on
+		if on[m.Parent] {
+			on[m.ID] = true
+			devices = append(devices, m.Number())
+		}
+	}
+	return devices, nil
 }

@@ -192,3 +192,9 @@ func inView(path string) bool {
 func within(path, top string) bool {
 	return top == "/" || path == top || strings.HasPrefix(path, top+"/")
 }
+
+// masks tells whether a device is that of something that hides parts of /proc or
+// /sys.
+func (t *Table) masks(device uint64) bool {
+	return slices.ContainsFunc(t.byDevice[device], func(i *Initial) bool { return i.Fixed && inView(i.Path) })
+}

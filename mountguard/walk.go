@@ -72,16 +72,12 @@ func (w *walk) resolve(p Path) (kernel.FD, error) {
 		return base, err
 	}
 	fd, err := kernel.Resolve(base, p.Name, p.flags(), 0)
-	if err == unix.ENOENT && hasSelf(p.Name) || err == unix.EACCES {
+	if err == unix.ENOENT || err == unix.EACCES {
 		return w.steps(base, p)
 	}
 	base.Close()
 	return fd, err
 }
-
-// hasSelf tells whether a path may go through what in /proc depends on who
-// looks.
-func hasSelf(name string) bool { return strings.Contains(name, "self") }
 
 // steps follows a path from a directory, which it closes, one name after the
 // other. What leads through /proc/self is looked up in the host's /proc, by the

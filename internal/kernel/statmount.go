@@ -97,10 +97,13 @@ func StatMount(namespace, id uint64) (MountStat, error) {
 	return st, nil
 }
 
-// ListMounts lists the IDs of all mounts of a mount namespace. See listmount(2).
-func ListMounts(namespace uint64) ([]uint64, error) {
-	const root = ^uint64(0) // LSMT_ROOT
-	request := mountRequest{id: root, namespace: namespace}
+// AllMounts stands for the root mount of a mount namespace, in ListMounts.
+const AllMounts = ^uint64(0) // LSMT_ROOT
+
+// ListMounts lists the IDs of all mounts of a mount namespace that are on one of
+// it, directly or not. See listmount(2).
+func ListMounts(namespace, on uint64) ([]uint64, error) {
+	request := mountRequest{id: on, namespace: namespace}
 	request.size = uint32(unsafe.Sizeof(request))
 	var all []uint64
 	for {
