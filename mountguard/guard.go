@@ -55,6 +55,7 @@ type Guard struct {
 	made      made           // detached mounts
 	slots     chan struct{}  // for calls that may have to wait
 	working   sync.WaitGroup // those
+	turns     turns
 
 	mu        sync.Mutex
 	listeners []*listener
@@ -96,7 +97,8 @@ func New(o Options) (*Guard, error) {
 	}
 	g.wake = os.NewFile(uintptr(wake), "wake")
 	g.refusals = newRefusals(o.Refused)
-	go g.run()
+	g.turns.begin(g)
+	go g.run(0)
 	return g, nil
 }
 
@@ -167,11 +169,18 @@ func (g *Guard) SetInitial(change func(*Table) *Table) {
 	g.table.Store(change(g.table.Load()))
 }
 
-func (g *Guard) run() {
+// run receives calls for as long as it is its turn.
+func (g *Guard) run(turn uint64) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	err := g.loop(turn)
+	if err == errTurn {
+		g.turns.late.Add(-1)
+		return
+	}
 	defer close(g.done)
-	if err := g.loop(); err != nil {
+	g.turns.watch.Stop()
+	if err != nil {
 		g.failed(err)
 	}
 	g.mu.Lock()
@@ -184,7 +193,7 @@ func (g *Guard) run() {
 }
 
 // loop receives calls and answers what can be answered at once.
-func (g *Guard) loop() error {
+func (g *Guard) loop(turn uint64) error {
 	var listeners []*listener
 	fds := []unix.PollFd{{Fd: int32(g.wake.Fd()), Events: unix.POLLIN}}
 	for {
@@ -200,6 +209,9 @@ func (g *Guard) loop() error {
 			case events&unix.POLLIN != 0:
 				if err := g.receive(l); err != nil {
 					return err
+				}
+				if g.turns.now.Load() != turn {
+					return errTurn
 				}
 			case events != 0: // the last of its processes has ended
 				gone = with(gone, l)
@@ -259,10 +271,14 @@ func (g *Guard) receive(l *listener) error {
 		return fmt.Errorf("ioctl SECCOMP_IOCTL_NOTIF_RECV: %w", err)
 	}
 	r.task = kernel.Task{Proc: g.proc, TID: int(r.n.TID)}
-	if r.atOnce() {
+	l.users.Add(1)
+	call := g.turns.enter()
+	answered := r.atOnce()
+	g.turns.leave(call)
+	if answered {
+		l.release()
 		return nil
 	}
-	l.users.Add(1)
 	g.working.Go(func() {
 		g.slots <- struct{}{}
 		kernel.OnThread(r.atLength)
