@@ -15,7 +15,9 @@ func TestNewBind(t *testing.T) {
 	}{
 		{"defaults", ``, func() (Mount, error) { return NewBind("/a", "/b", false, "", nil) }},
 		{"all", "read_only = true\nidmap = \"identity\"\noptions = [\"noexec\", \"dev\", \"norbind\"]",
-			func() (Mount, error) { return NewBind("/a", "/b", true, "identity", []string{"noexec", "dev", "norbind"}) }},
+			func() (Mount, error) {
+				return NewBind("/a", "/b", true, "identity", []string{"noexec", "dev", "norbind"})
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Parse("x.toml", []byte("[process]\ncommand = [\"x\"]\n[[mounts]]\ntype = \"bind\"\nsource = \"/a\"\ntarget = \"/b\"\n"+test.toml), Overrides{})

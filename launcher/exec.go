@@ -144,8 +144,7 @@ func (x *execution) join() error {
 	x.conn = conn
 	conn.OnTrap = func(listener *os.File) error {
 		defer listener.Close()
-		_, err := askGuard(x.state.Name, listener)
-		return err
+		return giveListener(x.state.Name, listener)
 	}
 	setup, err := nsinit.Setup{Process: x.process}.File()
 	if err != nil {

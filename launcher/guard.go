@@ -45,7 +45,7 @@ func (s *start) startGuard() error {
 		namespace.Close()
 		return err
 	}
-	s.views = &views{stage: s.stage, thread: s.thread}
+	s.views = &views{stage: s.stage, thread: s.thread, relay: s.relay}
 	s.guard, err = mountguard.New(mountguard.Options{
 		Policy: s.plan.Guard, Initial: initial, Namespace: namespace, Views: s.views,
 		Refused: s.logRefusal,
@@ -60,21 +60,24 @@ func (s *start) startGuard() error {
 	return nil
 }
 
-// stopGuard lets go of the guard. What of the stage it has needed is closed on the
-// stage's thread, by closeStage: a call may be being carried out there.
-func (s *start) stopGuard() {
-	if s.guard == nil {
-		return
+// stopServing ends what has served the container and other berth processes. What of
+// the stage that has needed is closed on the stage's thread, by closeStage: something
+// may be being carried out there.
+func (s *start) stopServing() {
+	if s.control != nil {
+		s.control.close()
 	}
-	if s.server != nil {
-		s.server.close()
+	if s.binder != nil {
+		s.binder.close()
 	}
-	s.guard.Close()
+	if s.guard != nil {
+		s.guard.Close()
+	}
 }
 
 func (s *start) closeStage() error {
-	if s.views != nil {
-		s.views.close()
+	if s.relay != nil {
+		s.relay.close()
 	}
 	s.stage.close()
 	return nil
@@ -96,21 +99,25 @@ func (s *start) initialMounts(pid int, namespace *os.File) ([]mountguard.Initial
 		if !within(m.Target, stageRoot) {
 			continue
 		}
-		i := mountguard.Initial{
-			Mount: mountguard.Mount{ID: ids.of(m.ID), Parent: ids.of(m.Parent), Device: m.Number(), Root: m.Root},
-			Path:  "/" + strings.TrimPrefix(m.Target[len(stageRoot):], "/"),
-			// It is there, but the kernel has not locked what a mount's own tree has on top.
-			Fixed:  true,
-			Locked: lockedFlags(m.Flags),
-			Host:   m.Type != "proc" && m.Type != "mqueue" && m.Type != "devpts", // these the container's first process has opened
-			Common: m.Type == "cgroup2" || m.Type == "mqueue",
-		}
+		i := initialMount(m, ids)
+		i.Path = "/" + strings.TrimPrefix(m.Target[len(stageRoot):], "/")
+		i.Fixed = true // it is there, but the kernel has not locked what a mount's own tree has on top
 		list = append(list, i)
 	}
 	for _, t := range s.stage.trees {
 		s.loosen(list, t)
 	}
 	return list, nil
+}
+
+// initialMount is a mount as the guard knows it, without where it is.
+func initialMount(m kernel.MountInfo, ids mountIDs) mountguard.Initial {
+	return mountguard.Initial{
+		Mount:  mountguard.Mount{ID: ids.of(m.ID), Parent: ids.of(m.Parent), Device: m.Number(), Root: m.Root},
+		Locked: lockedFlags(m.Flags),
+		Host:   m.Type != "proc" && m.Type != "mqueue" && m.Type != "devpts", // these the container's first process has opened
+		Common: m.Type == "cgroup2" || m.Type == "mqueue",
+	}
 }
 
 // loosen notes of the top of a tree what the kernel has not locked.

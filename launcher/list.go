@@ -140,6 +140,7 @@ type Inspection struct {
 	UIDMap     []IDMap           `json:"uid_map"`
 	GIDMap     []IDMap           `json:"gid_map"`
 	Mounts     []string          `json:"mounts"` // as in /proc/PID/mountinfo
+	Added      []Added           `json:"added"`  // those of the mounts that berth bind has added
 	Guard      []GuardCount      `json:"guard"`  // what mountguard has answered so far; null: nothing is asked of it
 }
 
@@ -204,7 +205,8 @@ func Inspect(ctx context.Context, name string) (*Inspection, error) {
 		return nil, cannot("inspect the container", err)
 	}
 	i.Mounts = strings.Split(strings.TrimSpace(string(mounts)), "\n")
-	i.Guard, err = guardCounts(state)
+	reply, err := ask(ctx, name, controlRequest{}, nil, 0)
+	i.Guard, i.Added = reply.Counts, reply.Added
 	return i, err
 }
 

@@ -36,16 +36,19 @@ func (s *stage) makeTree(m Mount) error {
 }
 
 // makeMount makes the mount of a tree, detached.
-func (s *stage) makeMount(t *tree, m Mount) (err error) {
-	if s.plan.lifts(m.Lock) {
-		err = s.makeBare(t, m)
-	} else {
-		t.mnt, err = s.make(m)
-	}
-	if err != nil {
+func (s *stage) makeMount(t *tree, m Mount) error {
+	if err := s.makeDetached(t, m); err != nil {
 		return fmt.Errorf("cannot mount %s on %s: %w", m.Type, m.Target, err)
 	}
 	return nil
+}
+
+func (s *stage) makeDetached(t *tree, m Mount) (err error) {
+	if s.plan.lifts(m.Lock) {
+		return s.makeBare(t, m)
+	}
+	t.mnt, err = s.make(m)
+	return err
 }
 
 // make makes one mount, detached.

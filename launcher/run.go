@@ -114,10 +114,8 @@ func (l *Launcher) runOnce(ctx context.Context, c *config.Container, o Options) 
 	if err != nil {
 		return ending{}, errors.Join(err, thread.Do(s.abort))
 	}
-	if s.guard != nil {
-		defer thread.Do(s.closeStage)
-		defer s.stopGuard()
-	}
+	defer thread.Do(s.closeStage)
+	defer s.stopServing()
 	end := s.supervise(signals, started())
 	if !end.reboot {
 		if err := plan.forgetDirectories(); err != nil {

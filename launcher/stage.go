@@ -42,6 +42,7 @@ type stage struct {
 	shared             bool                // the root has been put where it propagates
 	rules              []sandbox.PathRule  // the plan's, with canonical paths
 	missing            map[string]bool     // those of rules for which there is nothing, unless below another mount
+	absent             []sandbox.PathRule  // for what is not there, where a mount may be added later
 	area               *os.File            // where mounts are parked: private, but while a view is made
 	masks              masks               //
 	maps               map[string]*os.File // user namespaces for ID maps
@@ -167,14 +168,32 @@ func (s *stage) parkIn(area, mnt *os.File) (string, error) {
 	return name, kernel.Attach(mnt, at)
 }
 
-// close lets go of what only the building needed.
-func (s *stage) close() {
-	for _, f := range s.maps {
-		f.Close()
-	}
-	s.masks.close()
+// settle lets go of what only the building needed. What is left serves the views
+// and mounts that are added to the running container.
+func (s *stage) settle() {
+	s.closeMaps()
 	s.undo.close()
-	for _, f := range append(s.contexts, s.source, s.pts, s.userns, s.root, s.private) {
+	for _, f := range append(s.contexts, s.source, s.pts, s.root) {
+		if f != nil {
+			f.Close()
+		}
+	}
+	s.contexts, s.source, s.pts, s.root = nil, nil, nil, nil
+}
+
+// closeMaps lets go of user namespaces. The mounts have what they need of them.
+func (s *stage) closeMaps() {
+	for key, f := range s.maps {
+		f.Close()
+		delete(s.maps, key)
+	}
+}
+
+// close lets go of everything.
+func (s *stage) close() {
+	s.settle()
+	s.masks.close()
+	for _, f := range []*os.File{s.userns, s.private} {
 		if f != nil {
 			f.Close()
 		}

@@ -49,9 +49,11 @@ type start struct {
 	leader   ProcessID
 	stops    <-chan struct{} // systemd asks to stop
 	thread   *kernel.Thread  // that it runs on
+	relay    *relay
 	guard    *mountguard.Guard
 	views    *views
-	server   *guardServer
+	binder   *binder
+	control  *controlServer
 }
 
 // run carries the plan out, as one linear procedure. While systemd makes the
@@ -118,9 +120,7 @@ func (s *start) run(ctx context.Context) (err error) {
 	if err := s.limitTasks(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	if s.guard == nil { // which needs it
-		s.stage.close()
-	}
+	s.stage.settle()
 	return nil
 }
 
@@ -322,6 +322,10 @@ func (s *start) enterScope() error {
 	if err := s.stage.afterCgroup(); err != nil {
 		return err
 	}
+	s.relay = &relay{stage: s.stage}
+	if s.binder, err = s.newBinder(); err != nil {
+		return err
+	}
 	if s.plan.guarded() && !record {
 		if err := s.startGuard(); err != nil {
 			return err
@@ -388,10 +392,8 @@ func (s *start) publish() error {
 		s.Warn("the container's output does not reach the journal: " + s.unlogged.Error())
 	}
 	s.logWarnings()
-	if s.guard != nil {
-		if s.server, err = serveGuard(s.claim.dir.Name(), s.guard); err != nil {
-			return err
-		}
+	if s.control, err = serveControl(s.claim.dir.Name(), s.guard, s.binder); err != nil {
+		return err
 	}
 	if payload > 0 {
 		state.Payload, err = identify(payload)
@@ -450,7 +452,7 @@ func (s *start) abort() error {
 	if s.streams != nil {
 		s.streams.closeAll()
 	}
-	s.stopGuard()
+	s.stopServing()
 	if s.stage != nil {
 		if s.payload == nil {
 			s.stage.undo.run()

@@ -130,7 +130,7 @@ const (
 // clear removes what is in the directory. It opens nothing, so it works where
 // descriptors have run out.
 func (c *claim) clear() error {
-	for _, file := range []string{stateFile, draftFile, guardSocket} {
+	for _, file := range []string{stateFile, draftFile, controlSocket} {
 		err := os.Remove(filepath.Join(c.dir.Name(), file))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return cannot("clear the state directory", err)

@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -117,7 +118,7 @@ func (r *refusals) of(name string) *uint64 {
 
 // refused asks one guard; nil where it doesn't say.
 func refused(name string) *uint64 {
-	reply, err := askGuard(name, nil)
+	reply, err := ask(context.Background(), name, controlRequest{}, nil, 0)
 	if err != nil {
 		return nil
 	}

@@ -74,10 +74,11 @@ func (s *stage) followRules() error {
 // followMissing keeps a rule for a path with nothing at it: the container's root
 // may unmount the mount that it lies in, and there may be something below.
 func (s *stage) followMissing(r sandbox.PathRule, name string) {
+	r.Path = name
 	if t, _ := s.treeOf(name); t == s.trees[0] {
+		s.absent = append(s.absent, r)
 		return
 	}
-	r.Path = name
 	s.rules, s.missing[name] = append(s.rules, r), true
 }
 

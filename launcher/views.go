@@ -3,8 +3,6 @@ package launcher
 import (
 	"fmt"
 	"os"
-	"path"
-	"strconv"
 
 	"berth/internal/kernel"
 	"berth/internal/nsinit"
@@ -14,15 +12,11 @@ import (
 )
 
 // views makes a procfs or sysfs for containers within a container, out of what
-// the container's own is made of. It has its place in the stage: from there mounts
-// propagate into a mount namespace that the container's user namespace owns, in
-// which nothing runs. There the kernel locks them, and a copy of what it has
-// locked can be put into any namespace below.
+// the container's own is made of. It is made in the stage, and goes through the relay.
 type views struct {
 	stage  *stage
 	thread *kernel.Thread // the stage's
-	relay  *os.File       // that mount namespace, once there is one
-	made   int
+	relay  *relay
 }
 
 // Open opens a context for a namespace: see mountguard.Views.
@@ -61,7 +55,7 @@ func (v *views) mount(fs string, context *os.File, attributes uint64) (*os.File,
 			return err
 		}
 		defer t.mnt.Close()
-		copied, err = v.pass(t.mnt)
+		copied, err = v.relay.pass(t.mnt, 0)
 		return err
 	})
 	return copied, err
@@ -103,54 +97,6 @@ func (v *views) tree(own Mount, context *os.File, attributes_ uint64) (*tree, er
 	return t, nil
 }
 
-// pass sends a tree through the relay, and returns the copy that comes out.
-func (v *views) pass(mnt *os.File) (*os.File, error) {
-	if v.relay == nil {
-		relay, err := nsinit.CopyMountNS(v.stage.userns)
-		if err != nil {
-			return nil, err
-		}
-		v.relay = relay
-	}
-	shared, err := kernel.OpenPath(sharedDir)
-	if err != nil {
-		return nil, err
-	}
-	defer shared.Close()
-	v.made++
-	name := "view-" + strconv.Itoa(v.made)
-	place := path.Join(sharedDir, name)
-	at, err := kernel.MkdirIn(shared, name)
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(place)
-	defer at.Close()
-	if err := kernel.Attach(mnt, at); err != nil {
-		return nil, err
-	}
-	defer unix.Unmount(place, unix.MNT_DETACH)
-	var copied *os.File
-	kernel.OnThread(func() { copied, err = v.take(place) })
-	return copied, err
-}
-
-// take copies what has come into the relay.
-func (v *views) take(place string) (*os.File, error) {
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return nil, fmt.Errorf("unshare CLONE_FS: %w", err)
-	}
-	if err := kernel.JoinMountNS(v.relay); err != nil {
-		return nil, err
-	}
-	from, err := kernel.OpenPath(place)
-	if err != nil {
-		return nil, err
-	}
-	defer from.Close()
-	return clone(from, unix.AT_RECURSIVE, kernel.Attr{})
-}
-
 // aside has what f parks taken away afterwards.
 func (s *stage) aside(f func() error) error {
 	dir, name, err := s.place(s.private)
@@ -168,11 +114,4 @@ func (s *stage) aside(f func() error) error {
 	s.area = area
 	defer func() { s.area = s.private }()
 	return f()
-}
-
-// close lets go of the relay.
-func (v *views) close() {
-	if v.relay != nil {
-		v.relay.Close()
-	}
 }

@@ -72,6 +72,13 @@ func printInspection(w io.Writer, i *launcher.Inspection) error {
 		}
 		line(key, "%s", printable(formatMount(mount)))
 	}
+	for n, added := range i.Added {
+		key := ""
+		if n == 0 {
+			key = "Added"
+		}
+		line(key, "%s", printable(fmt.Sprintf("%-26s %-8s %s", added.Target, added.Type, added.Source)))
+	}
 	if i.Guarded {
 		line("Mountguard", "%s", formatCounts(i.Guard))
 	}

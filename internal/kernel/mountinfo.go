@@ -44,8 +44,13 @@ func readMounts(name string) ([]MountInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the mounts: %w", err)
 	}
+	return ParseMounts(string(data))
+}
+
+// ParseMounts reads a mountinfo file.
+func ParseMounts(text string) ([]MountInfo, error) {
 	var list []MountInfo
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(text) {
 		m, ok := parseMountInfo(line)
 		if !ok {
 			return nil, fmt.Errorf("cannot parse the mount %q", line)
