@@ -16,6 +16,7 @@ const (
 	SetupName = "berth-setup" // the first process of a container
 	InitName  = "berth-init"  // its PID 1, later; enter.c knows the name
 	ExecName  = "berth-exec"  // a command in a container that runs; enter.c too
+	CopyName  = "berth-copy"  // what copies files into or out of one; enter.c too
 	watchName = "berth-watch" // what ends a system container whose supervisor was killed; enter.c too
 )
 
@@ -23,7 +24,7 @@ const (
 const (
 	socketFD = 3 // *Conn's other end
 	setupFD  = 4 // memfd with the Setup as JSON
-	leaderFD = 5 // ExecName only: a pidfd of the container's PID 1
+	leaderFD = 5 // ExecName and CopyName only: a pidfd of the container's PID 1
 )
 
 // LauncherFD is the child's descriptor of the socket to the launcher.
@@ -39,6 +40,7 @@ const (
 	Joined  Kind = "joined"  // child: it is in the namespaces as process PID (the launcher's numbering)
 	Trapped Kind = "trapped" // child: the next call is the payload's exec; descriptors: the listener of Process.Trap. Before or behind Started
 	Started Kind = "started" // child: the payload runs; descriptors: its pidfd
+	Skipped Kind = "skipped" // child, as CopyName: what Step names is no file, directory or symlink
 	Failed  Kind = "failed"  // child: Step did not work: Error; Status is what berth should exit with
 )
 

@@ -23,7 +23,9 @@
 // the process becomes the payload itself, and a Watcher of the host's stands by.
 //
 // A command that is run in a container that is there already (ExecName) joins
-// its namespaces in C, before Go starts threads, and becomes the command.
+// its namespaces in C, before Go starts threads, and becomes the command. What copies
+// files (CopyName) joins only those of users and mounts, so that nobody in the
+// container sees it or can stop it, and never executes anything.
 //
 // Everything here trusts the launcher and distrusts the root file system: what
 // is read from it is read after the pivot, with bounded size and without

@@ -31,6 +31,8 @@ func Main() {
 		run = start
 	case ExecName:
 		run = execute
+	case CopyName:
+		run = copyTree
 	default:
 		return
 	}

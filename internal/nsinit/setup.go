@@ -22,6 +22,7 @@ type Setup struct {
 	Loopback bool     `json:"loopback,omitempty"` // bring "lo" up
 	OpenFS   []string `json:"-"`                  // file system types to open a context of, see fsopen(2); at most 16
 	Process  Process  `json:"process"`
+	Copy     *Copy    `json:"copy,omitempty"` // CopyName only
 
 	// Record is another Trap. Whether it is that the launcher says with Go: there
 	// can be one listener only.
