@@ -19,7 +19,7 @@ type Overrides struct {
 // position.
 func (o Overrides) apply(d *document) {
 	for _, assignment := range o.Set {
-		d.assign(assignment, o.Table)
+		d.assign(assignment, Position{File: "-p " + printable(assignment)}, o.Table)
 	}
 	if o.Profile != "" {
 		d.set([]string{"profile"}, o.Profile, Position{File: "--profile " + printable(o.Profile)})
@@ -36,10 +36,9 @@ func (o Overrides) apply(d *document) {
 	}
 }
 
-// assign carries out one -p KEY=VALUE. The value is a TOML value if it can be
-// read as one, else the string that it is.
-func (d *document) assign(assignment string, table func(string) string) {
-	pos := Position{File: "-p " + printable(assignment)}
+// assign carries out one KEY=VALUE. The value is a TOML value if it can be read as
+// one, else the string that it is.
+func (d *document) assign(assignment string, pos Position, table func(string) string) {
 	key, text, found := strings.Cut(assignment, "=")
 	parts, ok := overrideKey(key, table)
 	if !found || !ok {
