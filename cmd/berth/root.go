@@ -52,7 +52,7 @@ them. See berth.toml(5) for the files.`,
 	)
 	root.AddCommand(
 		runCommand(), execCommand(), shellCommand(), stopCommand(), killCommand(),
-		pauseCommand(), resumeCommand(), bindCommand(), unbindCommand(),
+		pauseCommand(), resumeCommand(), updateCommand(), cpCommand(), bindCommand(), unbindCommand(),
 		psCommand(), topCommand(), inspectCommand(), logsCommand(),
 		checkCommand(), planCommand(), profilesCommand(), securityCommand(), learnCommand(),
 		poolCommand(), doctorCommand(),
