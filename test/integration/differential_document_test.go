@@ -3,28 +3,17 @@ package integration
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-var updateDocument = flag.Bool("update", false, "write docs/differential.md")
+var updateDocument = flag.Bool("update", false, "write the documents of docs that tests hold")
 
 // TestDifferentialDocument compares docs/differential.md with the cases and the
 // reviewed differences of TestDifferential.
 func TestDifferentialDocument(t *testing.T) {
-	file := filepath.Join(moduleRoot, "docs/differential.md")
-	want := differentialDocument()
-	if *updateDocument {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if is, err := os.ReadFile(file); err != nil || string(is) != want {
-		t.Errorf("%s is not what the tests hold (%v): go test ./test/integration -run TestDifferentialDocument -update writes it", file, err)
-	}
+	compareDocument(t, "differential.md", differentialDocument(), "TestDifferentialDocument")
 }
 
 const documentHead = `# Settings, compared with systemd's

@@ -3,10 +3,8 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"berth/test/host"
@@ -20,34 +18,16 @@ const probeProgram = "/usr/local/bin/probe-program"
 // test/probe/probe.h.
 type answers map[string]string
 
-var builtProbe = sync.OnceValue(func() error {
-	sources, err := filepath.Glob(filepath.Join(moduleRoot, "test/probe/*.c"))
-	if err != nil {
-		return err
-	}
-	options := []string{
-		"-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-O2", "-ffreestanding", "-nostdlib",
-		"-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-mno-red-zone", "-o", builtProbeFile(),
-	}
-	if err := os.MkdirAll(filepath.Dir(builtProbeFile()), 0o755); err != nil {
-		return err
-	}
-	if out, err := exec.Command("gcc", append(options, sources...)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the probe: %v\n%s", err, out)
-	}
-	return nil
-})
-
-func builtProbeFile() string { return filepath.Join(moduleRoot, "bin/test/probe") }
+var probe = program{name: "probe"}
 
 // withProbe puts the probe and all that it looks for on a host, for the length of
 // the test.
 func withProbe(t *testing.T, h *host.Host) {
 	t.Helper()
-	if err := builtProbe(); err != nil {
+	if err := probe.build("-ffreestanding", "-nostdlib", "-fno-stack-protector", "-mno-red-zone"); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(builtProbeFile())
+	program, err := os.ReadFile(probe.file())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,16 +10,7 @@ import (
 // TestMountAttackDocument compares docs/mountguard-attacks.md with the rules that
 // TestMountAttacks holds the attempts to, and with what was seen of the peers.
 func TestMountAttackDocument(t *testing.T) {
-	file := filepath.Join(moduleRoot, "docs/mountguard-attacks.md")
-	want := attackDocument(t)
-	if *updateDocument {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if is, err := os.ReadFile(file); err != nil || string(is) != want {
-		t.Errorf("%s is not what the tests hold (%v): go test ./test/integration -run TestMountAttackDocument -update writes it", file, err)
-	}
+	compareDocument(t, "mountguard-attacks.md", attackDocument(t), "TestMountAttackDocument")
 }
 
 // Each operation is one that the rules know, on every mount, and each rule is for

@@ -3,11 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,32 +40,14 @@ func parseAttempts(output string) ([]attempt, error) {
 	return nil, fmt.Errorf("mountattack did not come to its end:\n%s", output)
 }
 
-var builtMountAttack = sync.OnceValue(func() error {
-	sources, err := filepath.Glob(filepath.Join(moduleRoot, "test/mountattack/*.c"))
-	if err != nil {
-		return err
-	}
-	options := []string{
-		"-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-std=gnu11", "-D_GNU_SOURCE", "-O2",
-		"-static", "-fno-pie", "-no-pie", "-o", mountAttackFile(), // what it passes to 32-bit calls is below 4 GiB
-	}
-	if err := os.MkdirAll(filepath.Dir(mountAttackFile()), 0o755); err != nil {
-		return err
-	}
-	if out, err := exec.Command("gcc", append(options, sources...)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build mountattack: %v\n%s", err, out)
-	}
-	return nil
-})
-
-func mountAttackFile() string { return filepath.Join(moduleRoot, "bin/test/mountattack") }
+var mountAttack = program{name: "mountattack"}
 
 // attackedMounts lays out what mountattack attacks: a root with the program, and
 // a directory of the host for all its mounts in /srv, which is the canary: after
 // the test it must be as it was, as must be the host's mounts.
 func attackedMounts(t *testing.T, h *host.Host) {
 	t.Helper()
-	if err := builtMountAttack(); err != nil {
+	if err := mountAttack.build("-std=gnu11", "-D_GNU_SOURCE"); err != nil {
 		t.Fatal(err)
 	}
 	smallRoot(t, h)

@@ -3,11 +3,8 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,22 +17,7 @@ import (
 // raceProgram is where hosts find test/mountrace, which says what it prints.
 const raceProgram = "/opt/berth/bin/test/mountrace"
 
-var builtRaces = sync.OnceValue(func() error {
-	sources, err := filepath.Glob(filepath.Join(moduleRoot, "test/mountrace/*.c"))
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(moduleRoot, "bin/test/mountrace")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	// No PIE, so that its variables are where 32-bit calls can reach them.
-	options := []string{"-Wall", "-Wextra", "-Werror", "-O2", "-static", "-fno-pie", "-no-pie", "-pthread", "-o", file}
-	if out, err := exec.Command("gcc", append(options, sources...)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the races: %v\n%s", err, out)
-	}
-	return nil
-})
+var mountRace = program{name: "mountrace"}
 
 // raceTime is how long each race lasts: BERTH_RACE_SECONDS, or a second.
 func raceTime(t *testing.T) float64 {
@@ -55,7 +37,7 @@ func raceTime(t *testing.T) float64 {
 // has a device with which it can mount file systems that never answer.
 func raceMounts(t *testing.T, h *host.Host, readOnly bool) (body string) {
 	t.Helper()
-	if err := builtRaces(); err != nil {
+	if err := mountRace.build("-pthread"); err != nil {
 		t.Fatal(err)
 	}
 	root := smallRoot(t, h)
