@@ -73,8 +73,8 @@ func (p *Plan) view(fs string) (Mount, error) {
 }
 
 // tree mounts a context as the container's own is, with its masks.
-func (v *views) tree(own Mount, context *os.File, attributes_ uint64) (*tree, error) {
-	mnt, err := kernel.MakeMount(context, int(attributes(own.Flags).Set|attributes_))
+func (v *views) tree(own Mount, context *os.File, more uint64) (*tree, error) {
+	mnt, err := kernel.MakeMount(context, int(attributes(own.Flags).Set|more))
 	if err != nil {
 		return nil, err
 	}
