@@ -53,7 +53,7 @@ func (in inside) place(target string, dir bool, users Users) (f *os.File, canoni
 	case errors.Is(err, unix.EROFS):
 		return nil, "", fmt.Errorf("%s is not there, in what is read-only in the container", target)
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
-		return nil, "", fmt.Errorf("%s is not in the container, and its root user may not make it: make it there (%w)", target, err)
+		return nil, "", fmt.Errorf("%s can't be found in the container, or not be made by its root user: make it there (%w)", target, err)
 	case errors.Is(err, unix.ENOTDIR):
 		return nil, "", fmt.Errorf("%s passes through something that is not a directory", target)
 	case err != nil:
