@@ -71,7 +71,7 @@ type copying struct {
 	skips         int
 }
 
-// start starts the container's side, which joins the namespaces of users and mounts.
+// start makes the stream, and starts the container's side of it.
 func (x *copying) start() error {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -79,16 +79,24 @@ func (x *copying) start() error {
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0) // Go would open the container's
 	if err != nil {
+		read.Close()
+		write.Close()
 		return cannot("copy", err)
 	}
 	defer null.Close()
-	streams, theirs := []*os.File{read, null, null}, read
-	x.stream = write
 	if x.Out {
-		streams, theirs = []*os.File{null, write, null}, write
 		x.stream = read
+		defer write.Close()
+		return x.enter(null, write, null)
 	}
-	defer theirs.Close()
+	x.stream = write
+	defer read.Close()
+	return x.enter(read, null, null)
+}
+
+// enter starts berth again. Before Go runs there it joins the namespaces of users and
+// mounts, and no others.
+func (x *copying) enter(streams ...*os.File) error {
 	conn, end, err := nsinit.Pair()
 	if err != nil {
 		return err
@@ -100,11 +108,10 @@ func (x *copying) start() error {
 		return err
 	}
 	defer setup.Close()
-	first := 0
+	first, namespaces := 0, unix.CLONE_NEWNS
 	if !x.state.Users.MapRoot {
 		first = 1
 	}
-	namespaces := unix.CLONE_NEWNS
 	if !x.state.Users.Host {
 		namespaces |= unix.CLONE_NEWUSER
 	}

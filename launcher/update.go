@@ -35,7 +35,7 @@ func (l *Launcher) Update(ctx context.Context, name string, u Update) error {
 	}
 	var file *edited
 	if u.Persist {
-		if file, err = state.edit(u.Settings); err != nil {
+		if file, err = state.edit(u.Settings); err != nil { // before anything is changed
 			return err
 		}
 		defer file.close()

@@ -21,10 +21,11 @@ const maxFile = 1<<20 + 1
 
 // edited is a container's file with what is to take its place.
 type edited struct {
-	path string // what symlinks lead to
-	old  *os.File
-	info os.FileInfo // of old, when it was read
-	data []byte
+	path  string // what symlinks lead to
+	old   *os.File
+	info  os.FileInfo // of old, when it was read
+	data  []byte
+	draft *os.File // beside it, with the new text
 }
 
 // edit changes settings in the text of the file that a container was started from.
@@ -37,7 +38,10 @@ func (s *State) edit(settings []config.Setting) (*edited, error) {
 	if e.old, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_NOFOLLOW, 0); err != nil {
 		return nil, cannot("change the container's file", err)
 	}
-	if err := e.apply(settings, s.Container.Profile); err != nil {
+	if err = e.apply(settings, s.Container.Profile); err == nil {
+		err = e.write()
+	}
+	if err != nil {
 		e.close()
 		return nil, err
 	}
@@ -112,40 +116,19 @@ func sameEffect(a, b config.Setting) bool {
 	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
 }
 
-// replace puts the new text in the old one's place, all or nothing, with the same
-// owner, mode and attributes.
-func (e *edited) replace() error {
-	if err := e.write(); err != nil {
-		return fmt.Errorf("cannot change %q: %w; the container itself is changed until it ends", e.path, err)
+// write puts the new text beside the old one.
+func (e *edited) write() (err error) {
+	e.draft, err = os.CreateTemp(filepath.Dir(e.path), "."+filepath.Base(e.path)+".*")
+	if err == nil {
+		err = e.fill(e.draft)
+	}
+	if err != nil {
+		return cannot("change the container's file", err)
 	}
 	return nil
 }
 
-func (e *edited) write() error {
-	dir := filepath.Dir(e.path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(e.path)+".*")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	defer os.Remove(f.Name()) // fails once it has its name
-	if err := e.fill(f); err != nil {
-		return err
-	}
-	if err := e.unchanged(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), e.path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
+// fill writes the text, with the owner, mode and attributes that the old file has.
 func (e *edited) fill(f *os.File) error {
 	owner := e.info.Sys().(*syscall.Stat_t)
 	if _, err := f.Write(e.data); err != nil {
@@ -163,6 +146,30 @@ func (e *edited) fill(f *os.File) error {
 	return f.Sync()
 }
 
+// replace puts the new text in the old one's place, all or nothing.
+func (e *edited) replace() error {
+	err := e.unchanged()
+	if err == nil {
+		err = os.Rename(e.draft.Name(), e.path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(e.path))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot change %q: %w; the container itself is changed until it ends", e.path, err)
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
 // unchanged refuses to take away what somebody has written meanwhile.
 func (e *edited) unchanged() error {
 	now, err := os.Lstat(e.path)
@@ -175,4 +182,10 @@ func (e *edited) unchanged() error {
 	return nil
 }
 
-func (e *edited) close() { e.old.Close() }
+func (e *edited) close() {
+	e.old.Close()
+	if e.draft != nil {
+		e.draft.Close()
+		_ = os.Remove(e.draft.Name()) // fails once it has the file's name
+	}
+}

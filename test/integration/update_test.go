@@ -158,3 +158,23 @@ func TestUpdatePersistOverProfile(t *testing.T) {
 		c.stop()
 	})
 }
+
+// A file that can't be written is known before the container is changed.
+func TestUpdatePersistReadOnly(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		writeFile(t, h, "/srv/sealed/box.toml", "[process]\ncommand = [\"sleep\", \"1000\"]\n")
+		shell(t, h, "mount --bind -o ro /srv/sealed /srv/sealed")
+		defer shell(t, h, "umount /srv/sealed")
+		c := beginContainer(t, h, "box", "run", "/srv/sealed/box.toml")
+		c.awaitStart()
+		got := berth(t, h, "update", "--persist", "box", "IPAddressDeny=any")
+		if got.Status != 1 {
+			t.Errorf("%+v", got)
+		}
+		oneLine(t, got.Stderr, "cannot change the container's file", "read-only")
+		if now := c.property("IPAddressDeny"); now != "" {
+			t.Errorf("changed all the same: %s", now)
+		}
+		c.stop()
+	})
+}
