@@ -201,7 +201,8 @@ func (x *copying) run() error {
 		x.Warn(fmt.Sprintf("skipped %d more", x.skips-maxSkips))
 	}
 	// Each side sees no more than a broken stream of what the other has met.
-	if here != nil && !errors.Is(here, unix.EPIPE) && !errors.Is(here, io.ErrUnexpectedEOF) || there == nil {
+	broken := errors.Is(here, io.ErrUnexpectedEOF) || errors.Is(here, unix.EPIPE) && !x.Out
+	if here != nil && !broken || there == nil {
 		return here
 	}
 	return there
@@ -221,16 +222,16 @@ func (x *copying) listen() error {
 		case err != nil:
 			return err
 		case m.Kind == nsinit.Skipped:
-			x.skip(m.Step)
+			x.skip(m.Step, m.Error)
 		case m.Kind == nsinit.Failed:
 			return fmt.Errorf("in container %q: %s", x.Container, m.Error)
 		}
 	}
 }
 
-func (x *copying) skip(name string) {
+func (x *copying) skip(name, why string) {
 	if x.skips++; x.skips <= maxSkips {
-		x.Warn(fmt.Sprintf("skipped %q: it is no file, directory or symlink", name))
+		x.Warn(fmt.Sprintf("skipped %q: %s", name, why))
 	}
 }
 

@@ -20,7 +20,8 @@ a "/" before any colon in it), or - for a tar stream on standard input or output
 As cp -r does: into DST where that is a directory, else to that name; with SRC/. what
 is in the directory SRC. What SRC or DST leads to by a symlink is meant, and symlinks
 in a directory are copied as symlinks. What is there already is replaced, but no
-directory by anything else. Devices, FIFOs and sockets are left out, with a warning.
+directory by anything else. Devices, FIFOs, sockets, and what the container's root user
+can't read, are left out, with a warning.
 
 What is copied belongs to the container's root user, or on this host to the caller,
 whose umask takes from the modes. With --archive owners keep their numbers as the

@@ -81,7 +81,7 @@ func root(t *testing.T, dir string) *os.File {
 // skips collects what isn't copied.
 type skips []string
 
-func (s *skips) add(name string) { *s = append(*s, name) }
+func (s *skips) add(name, _ string) { *s = append(*s, name) }
 
 func pack(t *testing.T, dir, path string) ([]byte, skips) {
 	t.Helper()
@@ -94,7 +94,7 @@ func pack(t *testing.T, dir, path string) ([]byte, skips) {
 }
 
 func target(t *testing.T, dir, path, into string) archive.Target {
-	return archive.Target{Root: root(t, dir), Path: path, Into: into, Modes: 0o755, Skipped: func(string) {}}
+	return archive.Target{Root: root(t, dir), Path: path, Into: into, Modes: 0o755, Skipped: func(string, string) {}}
 }
 
 func TestPlaces(t *testing.T) {
@@ -309,7 +309,7 @@ func TestPackRaces(t *testing.T) {
 		defer close(done)
 		for end := time.Now().Add(time.Second); time.Now().Before(end); {
 			var b bytes.Buffer
-			err := archive.Source{Root: root(t, above), Path: "/d", Name: ".", Skipped: func(string) {}}.Pack(&b)
+			err := archive.Source{Root: root(t, above), Path: "/d", Name: ".", Skipped: func(string, string) {}}.Pack(&b)
 			if err == nil {
 				packed++
 			}

@@ -10,7 +10,8 @@
 // resolved by openat2(2) below a descriptor; but for the one that was asked for, no
 // symlink is followed on either side. Files are opened so that nobody is waited for,
 // and read only when they are regular ones. What is there under a name is replaced,
-// never written through. Devices, FIFOs and sockets are neither packed nor made.
+// never written through. Devices, FIFOs and sockets are neither packed nor made, and
+// what can't be opened is left out.
 //
 // Limitations: a file that has several names becomes several files, holes are filled
 // with zeros, and extended attributes (ACLs, file capabilities, labels) are left out. A

@@ -19,11 +19,20 @@ import (
 
 // Source is what is packed.
 type Source struct {
-	Root    *os.File          // the root directory that Path is seen from
-	Path    string            // a symlink here is followed, inside Root
-	Name    string            // what it is called in the stream; what is in it, below that
-	Skipped func(name string) // told of what can't be packed
+	Root    *os.File // the root directory that Path is seen from
+	Path    string   // a symlink here is followed, inside Root
+	Name    string   // what it is called in the stream; what is in it, below that
+	Skipped Skipped
 }
+
+// Skipped is told of what isn't copied, by its name in the stream, and why.
+type Skipped func(name, why string)
+
+const (
+	special = "it is no file, directory or symlink"
+	closed  = "it may not be read there"
+	changed = "it has become something else meanwhile"
+)
 
 // Pack writes the stream.
 func (s Source) Pack(w io.Writer) error {
@@ -78,7 +87,7 @@ func (p *packer) open(f *os.File, name string, top bool) error {
 	case unix.S_IFREG:
 		return p.file(f, st, name)
 	}
-	p.Skipped(name)
+	p.Skipped(name, special)
 	return nil
 }
 
@@ -154,18 +163,20 @@ func (p *packer) entry(dir *os.File, below, name string) error {
 		return p.symlink(dir, st, below, name)
 	case unix.S_IFREG, unix.S_IFDIR:
 	default:
-		p.Skipped(name)
+		p.Skipped(name, special)
 		return nil
 	}
 	f, err := kernel.OpenAt(dir, below, unix.O_RDONLY)
-	if errors.Is(err, unix.ENOENT) {
+	switch {
+	case errors.Is(err, unix.ENOENT):
 		return nil
-	}
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a symlink or a FIFO by now
-		p.Skipped(name)
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENXIO): // a symlink or a socket
+		p.Skipped(name, changed)
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM): // hidden by the sandbox, or of another user namespace
+		p.Skipped(name, closed)
+		return nil
+	case err != nil:
 		return fmt.Errorf("cannot pack %q: %w", name, cause(err))
 	}
 	defer f.Close()
@@ -174,8 +185,11 @@ func (p *packer) entry(dir *os.File, below, name string) error {
 
 func (p *packer) symlink(dir *os.File, st unix.Stat_t, below, name string) error {
 	target, err := kernel.ReadlinkIn(dir, below)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) {
-		p.Skipped(name) // gone, or something else by now
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if errors.Is(err, unix.EINVAL) {
+		p.Skipped(name, changed)
 		return nil
 	}
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 
 // Target is where a stream is unpacked.
 type Target struct {
-	Root    *os.File          // the root directory that Path is seen from
-	Path    string            // absolute; a symlink here is followed, inside Root
-	Into    string            // the name of what comes, in a directory at Path; "": the directory is what comes
-	Tree    bool              // a stream of anybody's, whose names are below the directory at Path
-	Owners  bool              // keep the owners' numbers; else all belongs to this process
-	Modes   uint32            // the bits of modes that are kept
-	Skipped func(name string) // told of what isn't made
+	Root    *os.File // the root directory that Path is seen from
+	Path    string   // absolute; a symlink here is followed, inside Root
+	Into    string   // the name of what comes, in a directory at Path; "": the directory is what comes
+	Tree    bool     // a stream of anybody's, whose names are below the directory at Path
+	Owners  bool     // keep the owners' numbers; else all belongs to this process
+	Modes   uint32   // the bits of modes that are kept
+	Skipped Skipped
 }
 
 // maxLinks bounds the symlinks that one path leads through, as the kernel does.

@@ -174,7 +174,7 @@ func (u *unpacker) entry(dir *os.File, base string, h *tar.Header) error {
 		err = u.makeLink(dir, base, h)
 	case tar.TypeXGlobalHeader: // about the archive as a whole
 	default:
-		u.Skipped(h.Name)
+		u.Skipped(h.Name, special)
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("cannot make %q: %w", path.Join(u.Path, h.Name), cause(err))

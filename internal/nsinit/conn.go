@@ -40,7 +40,7 @@ const (
 	Joined  Kind = "joined"  // child: it is in the namespaces as process PID (the launcher's numbering)
 	Trapped Kind = "trapped" // child: the next call is the payload's exec; descriptors: the listener of Process.Trap. Before or behind Started
 	Started Kind = "started" // child: the payload runs; descriptors: its pidfd
-	Skipped Kind = "skipped" // child, as CopyName: what Step names is no file, directory or symlink
+	Skipped Kind = "skipped" // child, as CopyName: what Step names isn't copied, and why: Error
 	Failed  Kind = "failed"  // child: Step did not work: Error; Status is what berth should exit with
 )
 

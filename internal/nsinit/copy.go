@@ -40,8 +40,8 @@ func copyTree(conn *Conn, s Setup) error {
 	if err != nil {
 		return err
 	}
-	skipped := func(name string) {
-		_ = conn.Send(Message{Kind: Skipped, Step: shorten(name)})
+	skipped := func(name, why string) {
+		_ = conn.Send(Message{Kind: Skipped, Step: shorten(name), Error: why})
 	}
 	c := s.Copy
 	if c.Out {

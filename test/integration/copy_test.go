@@ -137,6 +137,23 @@ func TestCopyRaces(t *testing.T) {
 	})
 }
 
+// What the sandbox hides doesn't keep the rest from being copied.
+func TestCopyOfAll(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		idle(t, h, "box", "")
+		got := run(t, h, "timeout", patience, "sh", "-c", "berth cp box:/ - | tar -t | grep -E '^(./)?(etc/passwd|usr/bin/sh|home/|proc/.*|sys/.*)$'")
+		if got.Stdout != "etc/passwd\nproc/\nsys/\nusr/bin/sh\n" && got.Stdout != "./etc/passwd\n./proc/\n./sys/\n./usr/bin/sh\n" {
+			t.Errorf("got %+v", got)
+		}
+		if !strings.Contains(got.Stderr, `skipped "home": it may not be read there`) {
+			t.Errorf("no word of /home: %s", got.Stderr)
+		}
+		if got := run(t, h, "timeout", patience, "sh", "-c", "berth cp box:/usr - | head -c 100 > /dev/null"); strings.Contains(got.Stderr, "signal") {
+			t.Errorf("a reader that ends: %+v", got)
+		}
+	})
+}
+
 func TestCopyIntoPausedAndHidden(t *testing.T) {
 	withBerth(t, func(t *testing.T, h *host.Host) {
 		c := idle(t, h, "box", unrestricted)
