@@ -119,7 +119,11 @@ func (t *Top) look(ctx context.Context) (err error) {
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(unit.Name, "berth-"), ".scope")
 		_, supervised := slices.BinarySearch(names, name)
-		if s := t.scope(ctx, name, unit, supervised); s != nil {
+		s, err := t.scope(ctx, name, unit, supervised)
+		if err != nil {
+			return err
+		}
+		if s != nil {
 			found[name] = s
 		}
 	}
@@ -134,14 +138,17 @@ func (t *Top) look(ctx context.Context) (err error) {
 
 // scope returns what is known about a scope, nil for one that has ended while it
 // was looked at.
-func (t *Top) scope(ctx context.Context, name string, unit units.UnitStatus, supervised bool) *scope {
+func (t *Top) scope(ctx context.Context, name string, unit units.UnitStatus, supervised bool) (*scope, error) {
 	s := &scope{name: name, state: unit.SubState}
 	if known := t.scopes[name]; known != nil && known.inode != 0 && inode(known.cgroup) == known.inode {
 		s.cgroup, s.inode, s.started = known.cgroup, known.inode, known.started
 	} else {
 		all, err := t.manager.Unit(ctx, unit.Name)
+		if errors.Is(err, units.ErrNoUnit) {
+			return nil, nil
+		}
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		s.started = all.Active
 		if all.ControlGroup != "" {
@@ -152,10 +159,10 @@ func (t *Top) scope(ctx context.Context, name string, unit units.UnitStatus, sup
 	if !supervised && !isSupervised(name) {
 		s.state = unsupervised
 		if populated, err := kernel.CgroupPopulated(s.cgroup); err != nil || !populated {
-			return nil
+			return nil, nil
 		}
 	}
-	return s
+	return s, nil
 }
 
 // isSupervised is for a name that isn't among Names: it may have become one since
