@@ -30,9 +30,7 @@
 // A call that the kernel is left to carry out may find other arguments in memory
 // than were judged. That changes what it does within the kernel's locks, not the
 // locks: a refusal can be lost that way, with the errno and the entry in the
-// journal that belong to it, and nothing else. One thing is without a lock: a mount
-// that was added to a running container with immutable_unmounts = "deny" can be
-// unmounted by who wins such a race.
+// journal that belong to it, and nothing else.
 //
 // Of a mount nothing shows what it is a copy of. One that may be a copy of several
 // initial mounts is left to the kernel's locks where these differ.

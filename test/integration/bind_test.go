@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"berth/test/host"
 )
@@ -261,6 +262,54 @@ func TestBindAtOnce(t *testing.T) {
 		}
 		if got := len(strings.Fields(addedTargets(t, h, "box"))); got != 12 {
 			t.Errorf("%d are listed", got)
+		}
+	})
+}
+
+// hangingOverlay mounts, in perl, an overlay whose lower layer is a file system that
+// answers no lookup. An overlay asks its layers as who has mounted it, so that this is
+// what the host's own processes wait for; FUSE alone refuses them. See
+// fuse_allow_current_process in the kernel's fs/fuse/dir.c, and mount(2), fork(2).
+const hangingOverlay = `
+	open(my $fuse, "+<", "/dev/fuse") or die; mkdir "/tmp/$_" for "hang", "lower", "over";
+	sub mount { my @a = @_; syscall(165, $a[0], $a[1], $a[2], 0, $a[3]) == 0 or die "mount @a: $!" }
+	my $number = fileno($fuse);
+	mount("hang", "/tmp/hang", "fuse", "fd=$number,rootmode=40000,user_id=0,group_id=0,allow_other");
+	if (fork() == 0) {
+		while (sysread($fuse, my $request, 1 << 17)) {
+			my ($length, $opcode, $unique) = unpack("LLQ", $request);
+			next if $opcode == 1 || $opcode == 2; # LOOKUP, FORGET
+			my ($error, $body) = (-38, "");
+			($error, $body) = (0, pack("LLLLSSLLSS x32", 7, 31, 0, 0, 0, 0, 4096, 1, 0, 0)) if $opcode == 26; # INIT
+			($error, $body) = (0, pack("QLL Q6 L3 LLLLLLL", 1000, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 040755, 2, 0, 0, 0, 4096, 0)) if $opcode == 3; # GETATTR
+			($error, $body) = (0, pack("x40 LLL x28", 4096, 255, 4096)) if $opcode == 17; # STATFS
+			syswrite($fuse, pack("LlQ", 16 + length($body), $error, $unique) . $body);
+		}
+		exit;
+	}
+	mount("over", "/tmp/over", "overlay", "lowerdir=/tmp/hang:/tmp/lower");
+	$| = 1; print "ready\n"; sleep 1000`
+
+// A file system of the container's that never answers keeps nothing waiting but what
+// leads there.
+func TestBindToWhatNeverAnswers(t *testing.T) {
+	withBerth(t, func(t *testing.T, h *host.Host) {
+		bindSources(t, h)
+		body := unrestricted + "[[mounts]]\ntype = \"bind\"\nsource = \"/dev/fuse\"\ntarget = \"/dev/fuse\"\noptions = [\"dev\"]\n[resources]\nDeviceAllow = [\"/dev/fuse rw\"]\n"
+		c := start(t, h, "box", body, "perl", "-e", hangingOverlay)
+		c.waitFor("ready")
+		bound(t, h, "box", "/srv/bind/dir", "/mnt")
+		oneLine(t, berth(t, h, "bind", "box", "/srv/bind/dir", "/tmp/over/x").Stderr, "the container's file systems do not answer")
+		oneLine(t, berth(t, h, "unbind", "box", "/mnt").Stderr, "another change of its mounts has not ended")
+		if got := addedTargets(t, h, "box"); got != "/mnt" {
+			t.Errorf("listed: %q", got)
+		}
+		if got := c.sh("cat /mnt/word"); got != "in dir" {
+			t.Errorf("got %q", got)
+		}
+		began := time.Now()
+		if got := berth(t, h, "stop", "box"); got.Status != 0 || time.Since(began) > 5*time.Second {
+			t.Errorf("after %v: %+v", time.Since(began), got)
 		}
 	})
 }
