@@ -85,6 +85,7 @@ func (b *binder) change(ctx context.Context, f func(commit func() bool) error) e
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-b.busy }()
+		defer time.AfterFunc(settled, shrink)
 		done <- f(decide)
 	}()
 	select {
