@@ -13,11 +13,11 @@ import (
 
 // Names under which the launcher starts this binary, as argv[0].
 const (
-	SetupName = "berth-setup" // the first process of a container
-	InitName  = "berth-init"  // its PID 1, later; enter.c knows the name
-	ExecName  = "berth-exec"  // a command in a container that runs; enter.c too
-	CopyName  = "berth-copy"  // what copies files into or out of one; enter.c too
-	watchName = "berth-watch" // what ends a system container whose supervisor was killed; enter.c too
+	SetupName = "berth-setup"   // the first process of a container
+	InitName  = "berth-init"    // its PID 1, later; enter.c knows the name
+	ExecName  = "berth-exec"    // a command in a container that runs; enter.c too
+	CopyName  = "berth-archive" // what copies files into or out of one; enter.c too
+	watchName = "berth-watch"   // what ends a system container whose supervisor was killed; enter.c too
 )
 
 // Descriptors that the launcher gives, behind the payload's own 0 to 2.
@@ -38,7 +38,7 @@ const (
 	Ready   Kind = "ready"   // child: it lives; descriptors: one file system context for each of Setup.OpenFS
 	Go      Kind = "go"      // launcher: the root is built; descriptors: cgroup.procs of the payload's cgroup, then the terminal if there is one
 	Joined  Kind = "joined"  // child: it is in the namespaces as process PID (the launcher's numbering)
-	Trapped Kind = "trapped" // child: the next call is the payload's exec; descriptors: the listener of Process.Trap. Before or behind Started
+	Trapped Kind = "trapped" // child: the payload is next; descriptors: the listener of Process.Trap. Before or behind Started
 	Started Kind = "started" // child: the payload runs; descriptors: its pidfd
 	Skipped Kind = "skipped" // child, as CopyName: what Step names isn't copied, and why: Error
 	Failed  Kind = "failed"  // child: Step did not work: Error; Status is what berth should exit with

@@ -1,6 +1,7 @@
 package nsinit
 
 import (
+	"io"
 	"os"
 
 	"berth/internal/archive"
@@ -50,6 +51,9 @@ func copyTree(conn *Conn, s Setup) error {
 		err = archive.Target{
 			Root: root, Path: c.Path, Into: c.Name, Tree: c.Tree, Owners: c.Owners, Modes: c.Modes, Skipped: skipped,
 		}.Unpack(os.Stdin)
+		if err == nil { // what fills up the last block of an archive is written too
+			_, err = io.Copy(io.Discard, os.Stdin)
+		}
 	}
 	if err != nil {
 		return &Failure{Step: "", Cause: shorten(err.Error()), Status: 125}

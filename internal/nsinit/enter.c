@@ -170,6 +170,6 @@ __attribute__((constructor)) static void enter(int argc, char **argv) {
 		reap(atoi(argv[1]));
 	else if (argc == 2 && strcmp(argv[0], "berth-watch") == 0)
 		closeFrom(LEADER + atoi(argv[1])), watch();
-	else if (argc == 3 && (strcmp(argv[0], "berth-exec") == 0 || strcmp(argv[0], "berth-copy") == 0))
+	else if (argc == 3 && (strcmp(argv[0], "berth-exec") == 0 || strcmp(argv[0], "berth-archive") == 0))
 		closeFrom(LEADER + 1), join(atoi(argv[1]), atoi(argv[2]));
 }

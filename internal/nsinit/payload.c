@@ -158,9 +158,9 @@ static void run(struct payload *p, int parent_death) {
 	if (p->step = EXEC, p->hold && ptrace(PTRACE_TRACEME, 0, 0, 0) < 0)
 		goto failed;
 	default_signals(p->ignore_sigpipe);
-	if (p->step = FILTER, set_filters(p) < 0)
+	if (p->step = TRAP, set_trap(p) < 0) // the other filters may not allow that
 		goto failed;
-	if (p->step = TRAP, set_trap(p) < 0)
+	if (p->step = FILTER, set_filters(p) < 0)
 		goto failed;
 	p->step = EXEC;
 	execve(p->path, p->argv, p->envp);
@@ -187,6 +187,6 @@ pid_t payload_spawn(struct payload *p) {
 
 void payload_become(struct payload *p) {
 	run(p, 1);
-	while (p->step >= FILTER && (p->nfilters > 0 || p->trap))
+	while (p->step >= TRAP && (p->nfilters > 0 || p->trap))
 		sched_yield();
 }

@@ -12,7 +12,7 @@ struct limit {
 };
 
 // The steps, for messages. payload.go names them.
-enum step { STEP_NONE, SESSION, TERMINAL, LIMIT, USER, KEYRING, CAPABILITIES, SCHEDULER, FILTER, TRAP, EXEC };
+enum step { STEP_NONE, SESSION, TERMINAL, LIMIT, USER, KEYRING, CAPABILITIES, SCHEDULER, TRAP, FILTER, EXEC };
 
 struct payload {
 	const char *path;

@@ -43,7 +43,7 @@ type Process struct {
 	Attributes kernel.Attributes `json:"attributes"`
 	Limits     []kernel.Rlimit   `json:"limits"`
 	Filters    []kernel.Filter   `json:"filters,omitempty"` // the first is set first
-	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set last: its listener goes to the launcher
+	Trap       *kernel.Filter    `json:"trap,omitempty"`    // set before Filters, which may not allow that: its listener goes to the launcher
 }
 
 // Args are the arguments of the process that gets the setup: what is done before

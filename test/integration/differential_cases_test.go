@@ -20,7 +20,8 @@ type testCase struct {
 // name is the case as users write it.
 func (c testCase) name() string { return strings.Join(c.settings, " ") }
 
-// container is the text of a container with these settings and no others.
+// container is the text of a container with these settings and no others. Without
+// mountguard, which would answer where the probe asks what filters say.
 func (c testCase) container() string {
 	var names []string
 	values := map[string][]string{}
@@ -32,7 +33,7 @@ func (c testCase) container() string {
 		values[name] = append(values[name], strconv.Quote(value))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "profile = \"./bare-profile.toml\"\n[root]\ndirectory = \"/srv/tree\"\n[process]\nhostname = \"probe\"\nterminal = false\n[sandbox]\n")
+	fmt.Fprintf(&b, "profile = \"./bare-profile.toml\"\n[root]\ndirectory = \"/srv/tree\"\n[process]\nhostname = \"probe\"\nterminal = false\n[mountguard]\nenabled = false\n[sandbox]\n")
 	for _, name := range names {
 		if len(values[name]) == 1 {
 			fmt.Fprintf(&b, "%s = %s\n", name, values[name][0])

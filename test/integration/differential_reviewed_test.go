@@ -29,7 +29,7 @@ func reviewed() []reviewedDifference {
 		{"", "swap to *|no longer swap to *|vhangup|force a buffer's size|enter time|enter any, time", stricter, overMachine},
 		{"", "make a node of *|open a new node of *|mount bpf|mount debugfs|mount devtmpfs|mount hugetlbfs|mount securityfs|mount tracefs", stricter, overMachine},
 		{"", "mount proc|mount sysfs", stricter, "masks: the kernel allows no new procfs or sysfs where those that are there are partly covered"},
-		{"", "bind /proc|bind /sys|make read-only /|make writable *", stricter, lockedMounts},
+		{"", "unmount /proc|bind /|bind /proc|bind /sys|make read-only /|make writable *", stricter, lockedMounts},
 		{"", "write /proc/sys/*|try to write /proc/*|try to write /sys/*|open /proc/slabinfo|open /proc/vmallocinfo", stricter, ownersOfHost},
 		{"", "write /proc/sys/user/max_*", looser, "user namespace: these limits are its own, below the host's"},
 		{"", "keep the mode of /proc|keep the mode of /sys", stricter, ownersOfHost},
