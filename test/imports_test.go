@@ -43,7 +43,7 @@ var rules = []struct {
 		"a leaf"},
 	{"berth/internal/kernel", nil,
 		"mechanism without policy"},
-	{"berth/internal/trace", []string{"berth/internal/structs"},
+	{"berth/internal/trace", []string{"berth/internal/kernel", "berth/internal/structs"},
 		"what happened is told in the kernel's numbers: others know what they mean"},
 	{"berth/internal/archive", []string{"berth/internal/kernel"},
 		"from one tree to another: whose they are is known elsewhere"},

@@ -6,7 +6,8 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"unsafe"
+
+	"berth/internal/kernel"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,8 +46,7 @@ func Listen(listener *os.File, o Options) (*Listener, error) {
 	for _, w := range o.Watches {
 		l.watches[w.Call] = append(l.watches[w.Call], w)
 	}
-	// Linux 6.6 has it: the caller goes on where the answer was given.
-	_ = unix.IoctlSetInt(int(listener.Fd()), unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
+	kernel.WakeAnswered(listener)
 	l.done.Go(func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -77,28 +77,10 @@ func (l *Listener) Stop() (Record, error) {
 	return l.record, err
 }
 
-// notification is struct seccomp_notif, answer struct seccomp_notif_resp, of
-// linux/seccomp.h.
-type notification struct {
-	id     uint64
-	pid    uint32
-	flags  uint32
-	number int32
-	arch   uint32
-	ip     uint64
-	args   [6]uint64
-}
-
-type answer struct {
-	id    uint64
-	value int64
-	error int32
-	flags uint32
-}
-
 // loop answers until there is nobody left to answer.
 func (l *Listener) loop() error {
-	fds := []unix.PollFd{{Fd: int32(l.listener.Fd()), Events: unix.POLLIN}, {Fd: int32(l.stop.Fd()), Events: unix.POLLIN}}
+	listener := kernel.FD(l.listener.Fd())
+	fds := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}, {Fd: int32(l.stop.Fd()), Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return fmt.Errorf("poll: %w", err)
@@ -109,8 +91,8 @@ func (l *Listener) loop() error {
 		if fds[0].Revents == 0 {
 			continue
 		}
-		var n notification
-		switch err := ioctl(l.listener, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)); err {
+		var n kernel.Notification
+		switch err := kernel.ReceiveNotification(listener, &n); err {
 		case nil:
 		case unix.ENOENT, unix.EINTR: // it has been killed meanwhile
 			continue
@@ -118,37 +100,26 @@ func (l *Listener) loop() error {
 			return fmt.Errorf("ioctl SECCOMP_IOCTL_NOTIF_RECV: %w", err)
 		}
 		l.look(&n)
-		a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
-		if err := ioctl(l.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)); err != nil && err != unix.ENOENT {
+		if err := kernel.AnswerContinue(listener, n.ID); err != nil && err != unix.ENOENT {
 			return fmt.Errorf("ioctl SECCOMP_IOCTL_NOTIF_SEND: %w", err)
 		}
 	}
 }
 
-// ioctl returns an errno as an error, or nil.
-func ioctl(f *os.File, request uint, argument unsafe.Pointer) error {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), uintptr(request), uintptr(argument))
-	runtime.KeepAlive(f)
-	if errno != 0 {
-		return errno
-	}
-	return nil
-}
-
-// call tells which one it is.
-func (n *notification) call() Call {
+// called tells which one it is.
+func called(n *kernel.Notification) Call {
 	switch {
-	case n.arch != nativeArch:
-		return Call{Compat, int(n.number)}
-	case x32Bit != 0 && n.number&x32Bit != 0:
-		return Call{X32, int(n.number &^ x32Bit)}
+	case n.Arch != nativeArch:
+		return Call{Compat, int(n.Number)}
+	case x32Bit != 0 && n.Number&x32Bit != 0:
+		return Call{X32, int(n.Number &^ x32Bit)}
 	}
-	return Call{Native, int(n.number)}
+	return Call{Native, int(n.Number)}
 }
 
 // look records a call.
-func (l *Listener) look(n *notification) {
-	call := n.call()
+func (l *Listener) look(n *kernel.Notification) {
+	call := called(n)
 	l.called[call] = true
 	p := caller{n: n}
 	defer p.close()
@@ -165,9 +136,9 @@ func (l *Listener) watch(p *caller, w Watch) {
 	a := Argument{Call: w.Call}
 	switch w.Kind {
 	case Values:
-		a.Values = [2]uint64{p.n.args[w.A] & w.Masks[0], p.n.args[w.B] & w.Masks[1]}
+		a.Values = [2]uint64{p.n.Args[w.A] & w.Masks[0], p.n.Args[w.B] & w.Masks[1]}
 	case Memory:
-		a.Values = [2]uint64{p.word(p.n.args[w.A]+uint64(w.Offset)) & w.Masks[0], p.n.args[w.B] & w.Masks[1]}
+		a.Values = [2]uint64{p.word(p.n.Args[w.A]+uint64(w.Offset)) & w.Masks[0], p.n.Args[w.B] & w.Masks[1]}
 	case Bound:
 		l.bound(p, w)
 		return
@@ -182,7 +153,7 @@ func (l *Listener) watch(p *caller, w Watch) {
 func (l *Listener) path(p *caller, w Watch) {
 	use := Use{Access: w.Access}
 	if w.Flags >= 0 {
-		use.Flags = p.n.args[w.Flags]
+		use.Flags = p.n.Args[w.Flags]
 		if w.Pointer {
 			use.Flags = p.word(use.Flags)
 		}
@@ -191,14 +162,14 @@ func (l *Listener) path(p *caller, w Watch) {
 			return
 		}
 	}
-	dir := int32(p.n.args[w.B])
+	dir := int32(p.n.Args[w.B])
 	switch w.Kind {
 	case File:
 		use.Path = p.file(dir)
 	case PathAt:
-		use.Path = p.path(dir, p.n.args[w.A]+uint64(w.Offset))
+		use.Path = p.path(dir, p.n.Args[w.A]+uint64(w.Offset))
 	default:
-		use.Path = p.path(unix.AT_FDCWD, p.n.args[w.A]+uint64(w.Offset))
+		use.Path = p.path(unix.AT_FDCWD, p.n.Args[w.A]+uint64(w.Offset))
 	}
 	l.use(p, use)
 }
@@ -218,7 +189,7 @@ func (l *Listener) use(p *caller, use Use) {
 // bound records the address that a socket is bound to.
 func (l *Listener) bound(p *caller, w Watch) {
 	var address [24]byte
-	at := p.n.args[w.A]
+	at := p.n.Args[w.A]
 	p.read(at, address[:2])
 	a := Address{Family: int(address[0]) | int(address[1])<<8}
 	switch a.Family {
@@ -243,11 +214,11 @@ func (l *Listener) executes(p *caller, number int) {
 	var name string
 	switch number {
 	case unix.SYS_EXECVE:
-		name = p.path(unix.AT_FDCWD, p.n.args[0])
+		name = p.path(unix.AT_FDCWD, p.n.Args[0])
 	case unix.SYS_EXECVEAT:
-		name = p.path(int32(p.n.args[0]), p.n.args[1])
-		if p.text(p.n.args[1], 1) == "" {
-			name = p.file(int32(p.n.args[0]))
+		name = p.path(int32(p.n.Args[0]), p.n.Args[1])
+		if p.text(p.n.Args[1], 1) == "" {
+			name = p.file(int32(p.n.Args[0]))
 		}
 	default:
 		return

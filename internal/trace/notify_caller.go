@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/internal/kernel"
+
 	"golang.org/x/sys/unix"
 )
 
 // caller is a process that waits for an answer.
 type caller struct {
-	n    *notification
+	n    *kernel.Notification
 	root *os.File
 }
 
@@ -28,7 +30,7 @@ func (p *caller) close() {
 func (p *caller) read(at uint64, to []byte) int {
 	local := []unix.Iovec{{Base: &to[0]}}
 	local[0].SetLen(len(to))
-	n, err := unix.ProcessVMReadv(int(p.n.pid), local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(to)}}, 0)
+	n, err := unix.ProcessVMReadv(int(p.n.TID), local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(to)}}, 0)
 	if err != nil {
 		return 0
 	}
@@ -88,7 +90,7 @@ func (p *caller) file(number int32) string {
 
 // link reads one of the process' links in /proc: a path in its mount namespace.
 func (p *caller) link(name string) string {
-	target, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", p.n.pid, name))
+	target, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", p.n.TID, name))
 	if err != nil || !strings.HasPrefix(target, "/") {
 		return ""
 	}
@@ -98,7 +100,7 @@ func (p *caller) link(name string) string {
 // stat looks at a file as the process would; links are followed or not.
 func (p *caller) stat(name string, follow bool) (unix.Stat_t, error) {
 	if p.root == nil {
-		root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", p.n.pid), unix.O_PATH|unix.O_DIRECTORY, 0)
+		root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", p.n.TID), unix.O_PATH|unix.O_DIRECTORY, 0)
 		if err != nil {
 			return unix.Stat_t{}, err
 		}
@@ -119,11 +121,11 @@ func (p *caller) stat(name string, follow bool) (unix.Stat_t, error) {
 
 // makes are the calls that make an entry, which must not be there.
 func (p *caller) makes() bool {
-	switch p.n.number {
+	switch p.n.Number {
 	case unix.SYS_MKDIRAT, unix.SYS_MKNODAT, unix.SYS_SYMLINKAT, unix.SYS_LINKAT, unix.SYS_BIND:
 		return true
 	}
-	return isOldMake(p.n.number)
+	return isOldMake(p.n.Number)
 }
 
 // willSucceed tells, by what is there, whether a call can do what it is for. What
@@ -162,7 +164,7 @@ func (p *caller) identity(name string) (pid int, user uint32) {
 	if !strings.HasPrefix(name, "/proc") {
 		return 0, 0
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.n.pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.n.TID))
 	if err != nil {
 		return 0, 0
 	}
