@@ -24,7 +24,18 @@ import (
 // and the promise kept that nothing is left behind.
 func withBerth(t *testing.T, test func(t *testing.T, h *host.Host)) {
 	t.Helper()
-	onEverySuite(t, func(t *testing.T, h *host.Host) {
+	onEverySuite(t, withBerthOn(test))
+}
+
+// withBerthOnce is withBerth on the thorough suite.
+func withBerthOnce(t *testing.T, test func(t *testing.T, h *host.Host)) {
+	t.Helper()
+	onThoroughSuite(t, withBerthOn(test))
+}
+
+func withBerthOn(test func(t *testing.T, h *host.Host)) func(t *testing.T, h *host.Host) {
+	return func(t *testing.T, h *host.Host) {
+		t.Helper()
 		buildBerth(t)
 		t.Parallel() // with other suites: every test has the hosts for itself
 		leavesNothing(t, h)
@@ -33,7 +44,7 @@ func withBerth(t *testing.T, test func(t *testing.T, h *host.Host)) {
 			t.Fatal(err)
 		}
 		test(t, h)
-	})
+	}
 }
 
 // attackProgram is where containers find the attack program on their host.

@@ -91,6 +91,27 @@ func bootAll(ctx context.Context) error {
 // no root today is skipped, even where everything was promised.
 func onEverySuite(t *testing.T, test func(t *testing.T, h *host.Host)) {
 	t.Helper()
+	onSuites(t, hosts, test)
+}
+
+// thoroughSuite is where what depends on the kernel alone, which all hosts share, is
+// tried.
+const thoroughSuite = "trixie"
+
+// onThoroughSuite runs a test on that suite, or on the first where it isn't wanted.
+func onThoroughSuite(t *testing.T, test func(t *testing.T, h *host.Host)) {
+	t.Helper()
+	for i, b := range hosts {
+		if b.suite.Name == thoroughSuite {
+			onSuites(t, hosts[i:i+1], test)
+			return
+		}
+	}
+	onSuites(t, hosts[:min(1, len(hosts))], test)
+}
+
+func onSuites(t *testing.T, hosts []booted, test func(t *testing.T, h *host.Host)) {
+	t.Helper()
 	require.Root(t)
 	for _, b := range hosts {
 		t.Run(b.suite.Name, func(t *testing.T) {

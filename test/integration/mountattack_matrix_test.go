@@ -10,16 +10,6 @@ import (
 	"berth/test/host"
 )
 
-// What needs no other systemd is tried on one suite: the kernel is the same.
-const thoroughSuite = "trixie"
-
-func onThoroughSuite(t *testing.T, h *host.Host) {
-	t.Helper()
-	if h.Suite().Name != thoroughSuite {
-		t.Skipf("is tried on %s", thoroughSuite)
-	}
-}
-
 // TestMountAttacks tries to weaken every kind of initial mount, as the root of a
 // container of profile system, in each way that test/mountattack knows.
 func TestMountAttacks(t *testing.T) {
@@ -105,8 +95,7 @@ func reportMissing(t *testing.T, attempts []attempt) {
 // With immutable_unmounts = "deny" no unmount has an effect, so that all may
 // follow one another.
 func TestMountAttacksOnKeptMounts(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
-		onThoroughSuite(t, h)
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		attackedMounts(t, h)
 		head := unrestricted + "[mountguard]\nimmutable_unmounts = \"deny\"\n"
 		attempts := attack(t, h, head, "matrix", "as-is", "nested-mount", "nested-user")
@@ -120,8 +109,7 @@ func TestMountAttacksOnKeptMounts(t *testing.T) {
 // With immutable_remounts = "allow" the flags that mounts have by themselves can
 // be taken away, and mountattack sees it; what hides something stays.
 func TestMountAttacksOnUnlockedMounts(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
-		onThoroughSuite(t, h)
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		attackedMounts(t, h)
 		var hiding []attempt
 		seen := map[string]string{}
@@ -156,8 +144,7 @@ func TestMountAttacksByInit(t *testing.T) {
 // Whatever the path is written like, the answer is the same, or the kernel's for
 // what is no path.
 func TestMountAttackForms(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
-		onThoroughSuite(t, h)
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		attackedMounts(t, h)
 		report(t, attackRules(), attack(t, h, unrestricted, "forms", "as-is", "nested-mount", "nested-user"))
 	})

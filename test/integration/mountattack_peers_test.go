@@ -80,8 +80,7 @@ func TestMountAttackPeers(t *testing.T) {
 	if os.Getenv("BERTH_PEERS") == "" {
 		t.Skip("BERTH_PEERS is not set")
 	}
-	withBerth(t, func(t *testing.T, h *host.Host) {
-		onThoroughSuite(t, h)
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		attackedMounts(t, h)
 		withPeers(t, h)
 		var seen strings.Builder

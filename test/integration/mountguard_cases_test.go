@@ -71,7 +71,7 @@ target = "/srv/tmp"
 // withCases runs test with the body of a container that has casesMounts.
 func withCases(t *testing.T, test func(t *testing.T, h *host.Host, body string)) {
 	t.Helper()
-	withTools(t, func(t *testing.T, h *host.Host, body string) {
+	withToolsOnce(t, func(t *testing.T, h *host.Host, body string) {
 		shell(t, h, "mkdir -p /srv/canary/sub; echo x > /srv/canary/file; cd "+toolsRoot+"/srv; mkdir -p ro rw tmp; touch ro-file rw-file; chown -R 4321:4321 /srv/canary")
 		t.Cleanup(func() { h.Remove("/srv/canary") })
 		test(t, h, body+casesMounts)

@@ -164,7 +164,7 @@ func race(t *testing.T, h *host.Host, command []string, attacks []string) {
 func seconds(t *testing.T) string { return fmt.Sprint(raceTime(t)) }
 
 func TestMountRaces(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		define(t, h, "box", raceMounts(t, h, false))
 		for _, test := range []struct {
 			name    string
@@ -184,7 +184,7 @@ func TestMountRaces(t *testing.T) {
 
 // Where nothing may be unmounted and the root is read-only, all is locked in place.
 func TestMountRacesOnLockedMounts(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		define(t, h, "box", raceMounts(t, h, true)+"[mountguard]\nimmutable_unmounts = \"deny\"\n")
 		race(t, h, []string{"run", "box", "--", "/mountrace", "-d", "-s", seconds(t)}, races)
 	})
@@ -193,7 +193,7 @@ func TestMountRacesOnLockedMounts(t *testing.T) {
 // Commands that join a container have a listener of their own. One that goes on in
 // the background has no berth beside it.
 func TestMountRacesOfExec(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		c := idle(t, h, "box", raceMounts(t, h, false))
 		race(t, h, []string{"exec", "box", "--", "/mountrace", "-s", seconds(t)}, races)
 		attacks := strings.Fields("string descriptor type detached registers crowd tasks")
@@ -244,7 +244,7 @@ const handedOut = 2 * 16
 // Callers that come all at once, die, hang, are signalled, and whose memory isn't
 // there: each is answered, and the guard is afterwards what it was.
 func TestMountguardWithstandsCallers(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		c := idle(t, h, "box", raceMounts(t, h, false))
 		supervisor := c.cmd.Process.Pid
 		attacks := strings.Fields("crowd killed signals signals-restart memory memory-unmapped tasks hanging-path hanging-memory")
@@ -321,7 +321,7 @@ func TestKilledSupervisorWithWaitingCallers(t *testing.T) {
 // What is mounted on a directory of a writable root goes when the directory is
 // removed in another mount namespace, locked in place or not. Nothing appears.
 func TestRemovedMountPointsShowNothing(t *testing.T) {
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerthOnce(t, func(t *testing.T, h *host.Host) {
 		define(t, h, "box", raceMounts(t, h, false)+"[mountguard]\nimmutable_unmounts = \"deny\"\n")
 		race(t, h, []string{"run", "box", "--", "/mountrace", "-d"}, []string{"removed"})
 		if got := berth(t, h, "run", "box", "--", "/usr/bin/cat", "/proc/1/comm"); got.Status != 0 {

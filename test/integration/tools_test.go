@@ -62,7 +62,18 @@ ln -sf multi-user.target ../../etc/systemd/system/default.target`
 // with a copy of the tools' root.
 func withTools(t *testing.T, test func(t *testing.T, h *host.Host, body string)) {
 	t.Helper()
-	withBerth(t, func(t *testing.T, h *host.Host) {
+	withBerth(t, withToolsOn(test))
+}
+
+// withToolsOnce is withTools on the thorough suite.
+func withToolsOnce(t *testing.T, test func(t *testing.T, h *host.Host, body string)) {
+	t.Helper()
+	withBerthOnce(t, withToolsOn(test))
+}
+
+func withToolsOn(test func(t *testing.T, h *host.Host, body string)) func(t *testing.T, h *host.Host) {
+	return func(t *testing.T, h *host.Host) {
+		t.Helper()
 		withAttacks(t)
 		root, err := host.ToolsRoot(t.Context(), h.Suite(), os.Stderr)
 		if err != nil && h.Suite().Canary {
@@ -83,7 +94,7 @@ func withTools(t *testing.T, test func(t *testing.T, h *host.Host, body string))
 		}
 		shell(t, h, toolsSetup)
 		test(t, h, unrestricted+fmt.Sprintf("[root]\ndirectory = %q\n", toolsRoot))
-	})
+	}
 }
 
 // asWorker runs a command as a plain user of the container.
