@@ -51,7 +51,7 @@ func nesting() map[string]struct {
 		"runc":                          {"oci runc -- ", false},
 		"runc with a user namespace":    {"oci runc --rootless -- ", false},
 		"runc as a user":                {asWorker + "oci runc --rootless -- ", false},
-		"podman as a user":              {asWorker + podman("crun") + "--rootfs /bundle/rootfs ", false},
+		"podman as a user":              {asWorker + podman("crun") + "--rootfs /home/worker/rootfs ", false},
 		"podman":                        {podman("crun") + "--rootfs /bundle/rootfs ", false},
 		"podman, runc":                  {podman("runc") + "--rootfs /bundle/rootfs ", false},
 		"podman, privileged":            {podman("crun") + "--privileged --rootfs /bundle/rootfs ", true},

@@ -27,6 +27,8 @@ cd bundle/rootfs
 mkdir bin dev etc proc root run sys tmp usr var
 chmod 1777 tmp
 echo ID=nested > etc/os-release
+touch etc/hosts etc/hostname etc/resolv.conf run/.containerenv # which podman can't always make
+ln -s /proc/mounts etc/mtab
 cp ../../bin/busybox bin/
 for name in sh cat ls mount umount sleep readlink; do ln -s busybox bin/$name; done
 cp ` + attackProgram + ` attack
@@ -56,7 +58,9 @@ cat > ../../usr/local/bin/oci <<-'END'
 END
 chmod 755 look ../../usr/local/bin/oci
 cp look attack ../..
-ln -sf multi-user.target ../../etc/systemd/system/default.target`
+ln -sf multi-user.target ../../etc/systemd/system/default.target
+cp -a . ../../home/worker/rootfs # podman writes to it
+chown -R 1000:1000 ../../home/worker/rootfs`
 
 // withTools runs test with the body of a container's file: of profile "system",
 // with a copy of the tools' root.
