@@ -125,17 +125,11 @@ func (x *copying) enter(streams ...*os.File) error {
 		return cannot("enter the container", err)
 	}
 	end.Close()
-	m, files, err := conn.ReceiveKind(nsinit.Joined)
-	nsinit.CloseAll(files)
-	if err != nil {
-		return cannot("enter the container", err)
-	}
-	if _, err := x.helper.Wait(); err != nil {
-		return cannot("enter the container", err)
+	if x.child, err = awaitJoined(conn, x.helper); err != nil {
+		return err
 	}
 	x.helper = nil
-	x.child, err = os.FindProcess(m.PID)
-	return err
+	return nil
 }
 
 // inside is what the container's side does.

@@ -187,19 +187,28 @@ func (x *execution) join() error {
 	}
 	x.session.streams.closeChild()
 	end.Close()
+	if x.child, err = awaitJoined(conn, x.helper); err != nil {
+		return err
+	}
+	x.helper = nil
+	if guard == nil {
+		return nil
+	}
+	return enterGuarded(guard, x.child.Pid, cgroup)
+}
+
+// awaitJoined waits for a helper that joins namespaces and forks into them, and
+// returns the process there.
+func awaitJoined(conn *nsinit.Conn, helper *os.Process) (*os.Process, error) {
 	m, files, err := conn.ReceiveKind(nsinit.Joined)
 	nsinit.CloseAll(files)
 	if err != nil {
-		return cannot("enter the container", err)
+		return nil, cannot("enter the container", err)
 	}
-	if _, err := x.helper.Wait(); err != nil {
-		return cannot("enter the container", err)
+	if _, err := helper.Wait(); err != nil {
+		return nil, cannot("enter the container", err)
 	}
-	x.helper = nil
-	if x.child, err = os.FindProcess(m.PID); err != nil || guard == nil {
-		return err
-	}
-	return enterGuarded(guard, m.PID, cgroup)
+	return os.FindProcess(m.PID)
 }
 
 // namespaces are all that a container can have of its own. One that it shares

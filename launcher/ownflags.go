@@ -84,10 +84,7 @@ func (s *stage) giveOwnFlags() error {
 
 // giveInside does it in the container's mount namespace. The thread stays there.
 func giveInside(namespace *os.File, list []*tree) error {
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare CLONE_FS: %w", err)
-	}
-	if err := kernel.JoinMountNS(namespace); err != nil {
+	if err := enterMounts(namespace); err != nil {
 		return err
 	}
 	root, err := kernel.OpenPath(stageRoot)

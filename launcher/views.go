@@ -35,22 +35,22 @@ func (v *views) Open(fs string, ns *os.File) (context *os.File, err error) {
 }
 
 // Mount makes the mount of a context: see mountguard.Views.
-func (v *views) Mount(fs string, context *os.File, attributes uint64) (mnt *os.File, err error) {
+func (v *views) Mount(fs string, context *os.File) (mnt *os.File, err error) {
 	err = v.thread.Do(func() error {
-		mnt, err = v.mount(fs, context, attributes)
+		mnt, err = v.mount(fs, context)
 		return err
 	})
 	return mnt, err
 }
 
-func (v *views) mount(fs string, context *os.File, attributes uint64) (*os.File, error) {
+func (v *views) mount(fs string, context *os.File) (*os.File, error) {
 	own, err := v.stage.plan.view(fs)
 	if err != nil {
 		return nil, err
 	}
 	var copied *os.File
 	err = v.stage.aside(func() error {
-		t, err := v.tree(own, context, attributes)
+		t, err := v.tree(own, context)
 		if err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (p *Plan) view(fs string) (Mount, error) {
 }
 
 // tree mounts a context as the container's own is, with its masks.
-func (v *views) tree(own Mount, context *os.File, more uint64) (*tree, error) {
-	mnt, err := kernel.MakeMount(context, int(attributes(own.Flags).Set|more))
+func (v *views) tree(own Mount, context *os.File) (*tree, error) {
+	mnt, err := kernel.MakeMount(context, int(attributes(own.Flags).Set))
 	if err != nil {
 		return nil, err
 	}
