@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -32,10 +33,10 @@ type Views interface {
 	// Open opens a context of "proc" for a PID namespace, or of "sysfs" for a
 	// network namespace. See fsopen(2).
 	Open(fs string, ns *os.File) (*os.File, error)
-	// Mount makes the mount of a context that has been created, with attributes
-	// (MOUNT_ATTR_*) added to those of the container's own. It comes back detached,
-	// with the masks of the container's on it, locked in place.
-	Mount(fs string, context *os.File, attributes uint64) (*os.File, error)
+	// Mount makes the mount of a context that has been created, with the attributes
+	// of the container's own. It comes back detached, with the masks of the
+	// container's on it, locked in place.
+	Mount(fs string, context *os.File) (*os.File, error)
 }
 
 // Guard answers the calls of one container.
@@ -54,7 +55,7 @@ type Guard struct {
 	contexts  handed         // file system contexts
 	made      made           // detached mounts
 	slots     chan struct{}  // for calls that may have to wait
-	working   sync.WaitGroup // those
+	working   sync.WaitGroup // those, and those that are looked at
 	turns     turns
 
 	mu        sync.Mutex
@@ -203,7 +204,7 @@ func (g *Guard) loop(turn uint64) error {
 			}
 			return fmt.Errorf("poll: %w", err)
 		}
-		var gone map[*listener]bool
+		var gone []*listener
 		for i, l := range listeners {
 			switch events := fds[1+i].Revents; {
 			case events&unix.POLLIN != 0:
@@ -214,7 +215,7 @@ func (g *Guard) loop(turn uint64) error {
 					return errTurn
 				}
 			case events != 0: // the last of its processes has ended
-				gone = with(gone, l)
+				gone = append(gone, l)
 			}
 		}
 		if fds[0].Revents == 0 && len(gone) == 0 {
@@ -230,17 +231,9 @@ func (g *Guard) loop(turn uint64) error {
 	}
 }
 
-func with(set map[*listener]bool, l *listener) map[*listener]bool {
-	if set == nil {
-		set = map[*listener]bool{}
-	}
-	set[l] = true
-	return set
-}
-
 // without lets go of listeners and returns those that are left; nil once the
 // guard is closed.
-func (g *Guard) without(gone map[*listener]bool) []*listener {
+func (g *Guard) without(gone []*listener) []*listener {
 	var told [8]byte
 	_, _ = unix.Read(int(g.wake.Fd()), told[:]) // EAGAIN where it wasn't that
 	g.mu.Lock()
@@ -250,14 +243,14 @@ func (g *Guard) without(gone map[*listener]bool) []*listener {
 	}
 	left := make([]*listener, 0, len(g.listeners))
 	for _, l := range g.listeners {
-		if gone[l] {
+		if slices.Contains(gone, l) {
 			l.release()
 			continue
 		}
 		left = append(left, l)
 	}
 	g.listeners = left
-	return append([]*listener{}, left...)
+	return slices.Clone(left)
 }
 
 // receive takes one call and answers it, or leaves it to a thread of its own.
@@ -272,6 +265,8 @@ func (g *Guard) receive(l *listener) error {
 	}
 	r.task = kernel.Task{Proc: g.proc, TID: int(r.n.TID)}
 	l.users.Add(1)
+	g.working.Add(1)
+	defer g.working.Done()
 	call := g.turns.enter()
 	answered := r.atOnce()
 	g.turns.leave(call)

@@ -377,7 +377,7 @@ func (r *request) makeTree(fs string, context *os.File, attributes uint64) (*os.
 	if attributes&^mountAttributes != 0 {
 		return nil, unix.EINVAL
 	}
-	tree, err := r.views.Mount(fs, context, 0)
+	tree, err := r.views.Mount(fs, context)
 	if err != nil || attributes == 0 {
 		return tree, err
 	}

@@ -226,10 +226,8 @@ func (c cached) resolve(p Path) (kernel.FD, error) {
 		within = unix.RESOLVE_IN_ROOT
 	}
 	fd, err := kernel.Resolve(base, p.Name, p.flags(), within|kernel.ResolveCached|unix.RESOLVE_NO_MAGICLINKS)
-	switch {
-	case err == unix.EAGAIN || err == unix.EXDEV || err == unix.ELOOP:
-		return kernel.NoFD, errSlow
-	case err == unix.ENOENT: // it may lead through /proc/self, as /dev/fd does
+	switch err {
+	case unix.EAGAIN, unix.EXDEV, unix.ELOOP, unix.ENOENT: // ENOENT: it may lead through /proc/self, as /dev/fd does
 		return kernel.NoFD, errSlow
 	}
 	return fd, err
